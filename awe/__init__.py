@@ -1,0 +1,3 @@
+"""An interactive environment for astronomers who reduce and judge CCD data."""
+
+__version__ = "0.1.0"

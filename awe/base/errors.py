@@ -1,0 +1,96 @@
+"""Errors that are the user's to mend."""
+
+import difflib
+
+__all__ = [
+    "AweError",
+    "AweLookupError",
+    "AwePermissionError",
+    "AweTypeError",
+    "AweValueError",
+    "AweWarning",
+    "did_you_mean",
+    "nearest",
+]
+
+
+class AweError(Exception):
+    """What the user can mend: the message says what failed and what to do.
+
+    Parameters
+    ----------
+    message : str
+        What failed, on which object, and what was expected.
+    remedy : str, optional
+        What to type next. By default the message stands alone.
+    """
+
+    def __init__(self, message, *, remedy=None):
+        super().__init__(message if remedy is None else f"{message}\n  {remedy}")
+        self.remedy = remedy
+
+
+class AweTypeError(AweError, TypeError):
+    """A value of the wrong type."""
+
+
+class AweValueError(AweError, ValueError):
+    """A value of the right type that cannot be used."""
+
+
+class AweLookupError(AweError, LookupError):
+    """Something that was asked for does not exist or may not be seen."""
+
+
+class AwePermissionError(AweError, PermissionError):
+    """The current user, project or privileges do not allow the action."""
+
+
+class AweWarning(UserWarning):
+    """Something the user should know although the work goes on."""
+
+
+def nearest(name, candidates, count=3):
+    """Give the names most like a misspelt one.
+
+    Parameters
+    ----------
+    name : str
+        The name that was not found.
+    candidates : iterable of str
+        The names that exist.
+    count : int, optional
+        How many to give at most. The default is 3.
+
+    Returns
+    -------
+    list of str
+        Nearest first; empty where nothing is alike.
+    """
+    by_lower = {}
+    for candidate in sorted({str(c) for c in candidates}):
+        by_lower.setdefault(candidate.lower(), candidate)
+    found = difflib.get_close_matches(str(name).lower(), by_lower, n=count, cutoff=0.5)
+    return [by_lower[key] for key in found]
+
+
+def did_you_mean(name, candidates):
+    """Give the sentence that names what was probably meant.
+
+    Parameters
+    ----------
+    name : str
+        The name that was not found.
+    candidates : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str
+        `` Did you mean 'a' or 'b'?`` with a leading space, or an empty text
+        where nothing is alike.
+    """
+    found = nearest(name, candidates)
+    if not found:
+        return ""
+    return " Did you mean " + " or ".join(repr(n) for n in found) + "?"
