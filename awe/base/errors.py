@@ -3,6 +3,7 @@
 import difflib
 
 __all__ = [
+    "AweAttributeError",
     "AweError",
     "AweLookupError",
     "AwePermissionError",
@@ -28,6 +29,10 @@ class AweError(Exception):
     def __init__(self, message, *, remedy=None):
         super().__init__(message if remedy is None else f"{message}\n  {remedy}")
         self.remedy = remedy
+
+
+class AweAttributeError(AweError, AttributeError):
+    """An attribute that the class does not have."""
 
 
 class AweTypeError(AweError, TypeError):

@@ -1,0 +1,181 @@
+"""Pixels of a FITS file as arrays: whole images or blocks of rows."""
+
+import os
+import sys
+import warnings
+
+import numpy as np
+
+from awe.base.errors import did_you_mean
+from awe.fits.errors import FitsError
+from awe.fits.headers import _DTYPES, Hdu, iterate_hdus
+from awe.fits.streams import open_stream, skip
+
+__all__ = ["find_hdu", "read_image", "read_rows"]
+
+
+def find_hdu(path, hdu):
+    """Find where an HDU lies without parsing its header.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A FITS file.
+    hdu : int, str or Hdu
+        Index, EXTNAME, or the description that `read_headers` gave, which is
+        given back as it is.
+
+    Returns
+    -------
+    Hdu
+        The description.
+
+    Raises
+    ------
+    FitsError
+        There is no such HDU, or the file cannot be read.
+    """
+    if isinstance(hdu, Hdu):
+        return hdu
+    names = []
+    for found, _ in iterate_hdus(path):
+        if hdu in (found.index, found.name):
+            return found
+        names.append(found.name)
+    msg = f"{os.fspath(path)} has no HDU {hdu!r}; it has {len(names)}.{did_you_mean(hdu, names)}"
+    raise FitsError(msg)
+
+
+def read_image(path, hdu):
+    """Read the image of one HDU.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A FITS file, plain or gzipped.
+    hdu : int, str or Hdu
+        Index, EXTNAME, or the description that `read_headers` gave; with a
+        description no header is read again.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(ny, nx)`` for an image of two axes, else as the header says.
+        Native byte order, BZERO and BSCALE applied: integers stay integers,
+        16-bit with BZERO 32768 becomes uint16.
+
+    Raises
+    ------
+    FitsError
+        The HDU has no image, or the file is truncated or damaged.
+    """
+    hdu = _with_image(path, hdu)
+    return _read(path, hdu, 0, hdu.shape[0])
+
+
+def read_rows(path, hdu, y0, y1):
+    """Read some rows of an image of two axes.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A FITS file; of a plain one only the bytes of these rows are read.
+    hdu : int, str or Hdu
+        As for `read_image`.
+    y0, y1 : int
+        First row, and the one after the last, counted from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(y1 - y0, nx)``, otherwise as `read_image`.
+
+    Raises
+    ------
+    FitsError
+        The HDU is no image of two axes, or the rows do not exist.
+    """
+    hdu = _with_image(path, hdu)
+    if len(hdu.shape) != 2 or not 0 <= y0 <= y1 <= hdu.shape[0]:
+        msg = (
+            f"{os.fspath(path)}: rows {y0} to {y1} do not exist in HDU {hdu.index}, "
+            f"whose shape is {hdu.shape}."
+        )
+        raise FitsError(msg)
+    return _read(path, hdu, y0, y1)
+
+
+def _with_image(path, hdu):
+    hdu = find_hdu(path, hdu)
+    if hdu.shape is None:
+        msg = f"{os.fspath(path)}: HDU {hdu.index} has no image."
+        raise FitsError(msg)
+    return hdu
+
+
+def _read(path, hdu, y0, y1):
+    """Read elements y0 to y1 of the first axis."""
+    shape = (y1 - y0, *hdu.shape[1:])
+    if hdu.compressed:
+        return _read_compressed(path, hdu, y0, y1)
+    raw_type = np.dtype(_DTYPES[hdu.bitpix]).newbyteorder(">")
+    row = int(np.prod(hdu.shape[1:], dtype=np.int64)) * raw_type.itemsize
+    raw = np.empty(shape, raw_type)
+    start = hdu.offset + y0 * row
+    got = _fill(path, hdu.packed, start, raw) if raw.size else 0
+    if got < raw.nbytes:
+        msg = f"{os.fspath(path)} is truncated: {got} bytes of {raw.nbytes} in HDU {hdu.index}."
+        raise FitsError(msg)
+    return _scaled(raw, hdu)
+
+
+def _fill(path, packed, start, raw):
+    """Read bytes into an array; give how many there were."""
+    # A view as bytes of an array of one or more axes, not copied.
+    buffer = memoryview(raw.reshape(-1).view(np.uint8))
+    with open_stream(path) as (stream, is_packed):
+        if packed or is_packed:
+            skip(stream, start, True)
+            return stream.readinto(buffer) if is_packed else 0
+        got = 0
+        while got < len(buffer):
+            # One call of the system reads at most 2 GiB.
+            count = os.preadv(stream.fileno(), [buffer[got:]], start + got)
+            if count == 0:
+                break
+            got += count
+        return got
+
+
+def _scaled(raw, hdu):
+    """Bring numbers as they lie in the file to what they mean."""
+    if raw.dtype.itemsize > 1 and sys.byteorder == "little":
+        raw = raw.byteswap(inplace=True)
+    image = raw.view(raw.dtype.newbyteorder("="))
+    if hdu.unsigned:
+        # The same bits with the highest one turned over, exactly.
+        image = image.view(hdu.dtype)
+        top = image.dtype.type(1 << (8 * image.itemsize - 1)) if image.dtype.kind == "u" else None
+        return np.bitwise_xor(image, top if top is not None else np.int8(-128), out=image)
+    if hdu.bscale == 1 and hdu.bzero == 0 and (hdu.blank is None or image.dtype.kind == "f"):
+        return image
+    scaled = image.astype(hdu.dtype)
+    if image.dtype.kind != "f" and hdu.blank is not None:
+        scaled[image == hdu.blank] = np.nan
+    scaled *= hdu.dtype.type(hdu.bscale)
+    scaled += hdu.dtype.type(hdu.bzero)
+    return scaled
+
+
+def _read_compressed(path, hdu, y0, y1):
+    from astropy.io import fits
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(path, memmap=False) as hdus:
+                image = hdus[hdu.index].section[y0:y1]
+    except (OSError, ValueError, RuntimeError, EOFError) as err:
+        msg = f"{os.fspath(path)}: the tile-compressed HDU {hdu.index} cannot be read: {err}."
+        raise FitsError(msg) from err
+    return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))

@@ -1,0 +1,27 @@
+"""What is known of each instrument, as data: header translation and geometry."""
+
+from awe.instruments import cameras as _cameras
+from awe.instruments.description import Instrument, known, load_folder, recognise
+from awe.instruments.errors import HeaderError, InstrumentError
+from awe.instruments.frame import CcdFrame, assembled_shape
+from awe.instruments.nights import night_interval, night_of, sidereal_seconds
+from awe.instruments.translator import KINDS, Translator, translate
+
+__all__ = [
+    "KINDS",
+    "CcdFrame",
+    "HeaderError",
+    "Instrument",
+    "InstrumentError",
+    "Translator",
+    "assembled_shape",
+    "known",
+    "load_folder",
+    "night_interval",
+    "night_of",
+    "recognise",
+    "sidereal_seconds",
+    "translate",
+]
+
+del _cameras

@@ -1,0 +1,312 @@
+"""Descriptions of instruments, read from YAML files, and how one is recognised."""
+
+import copy
+import dataclasses
+import fnmatch
+import functools
+import os
+from pathlib import Path
+
+from awe.base.errors import did_you_mean
+from awe.instruments.cards import Cards
+from awe.instruments.errors import HeaderError, InstrumentError
+
+__all__ = ["Instrument", "known", "load_folder", "matches", "recognise"]
+
+_FIELDS = {
+    *("name", "aliases", "title", "extends", "generic", "translator", "site", "recognise"),
+    *("names", "keywords", "scale", "kinds", "geometry", "detector", "filters", "read_mode"),
+    *("parameters", "chips"),
+}
+_users = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Instrument:
+    """What is known of the instrument that took a file.
+
+    Parameters
+    ----------
+    name : str
+        Name in the store, such as ``'OMEGACAM'``.
+    title : str
+        What it is, in words.
+    telescope : str
+        Name of the telescope, ``''`` where unknown.
+    longitude, latitude : float or None
+        Degrees, east and north positive.
+    elevation : float or None
+        Metres above sea level.
+    parameters : dict
+        Process parameters that differ for this instrument: class, name,
+        value.
+    description : dict
+        The whole description, as its file has it.
+    """
+
+    name: str
+    title: str
+    telescope: str
+    longitude: float | None
+    latitude: float | None
+    elevation: float | None
+    parameters: dict
+    description: dict = dataclasses.field(repr=False)
+
+
+@functools.cache
+def _built_in():
+    """Read the descriptions that come with the package."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.yaml")):
+        raw = _load(path)
+        found[raw["name"]] = raw
+    return found
+
+
+def _families():
+    """Give all descriptions, users' own first, those of many instruments last."""
+    both = {**_built_in(), **_users}
+    order = sorted(both, key=lambda name: (bool(both[name].get("generic")), name not in _users))
+    return {name: _extended(both[name], both) for name in order}
+
+
+def _extended(raw, others):
+    """Fill in what a description takes over from another one."""
+    parent = raw.get("extends")
+    if parent is None:
+        return raw
+    merged = copy.deepcopy(_extended(others[parent], others))
+    merged.pop("generic", None)
+    merged.pop("names", None)
+    for key, value in raw.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = {**merged[key], **value}
+        elif key == "kinds":
+            merged[key] = [*value, *merged.get(key, [])]
+        else:
+            merged[key] = value
+    return merged
+
+
+def _load(path):
+    """Read and check one file.
+
+    Raises
+    ------
+    InstrumentError
+        The file is not YAML or does not describe an instrument.
+    """
+    import yaml
+
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as err:
+        msg = f"{path} is not a readable YAML file: {' '.join(str(err).split())}"
+        raise InstrumentError(msg) from err
+    if not isinstance(raw, dict) or not isinstance(raw.get("name"), str):
+        msg = f"{path} does not say the name of its instrument (name: ...)."
+        raise InstrumentError(msg)
+    for key in raw:
+        if key not in _FIELDS:
+            msg = f"{path}: {key!r} is not a part of a description.{did_you_mean(key, _FIELDS)}"
+            raise InstrumentError(msg)
+    for key, kind in {"recognise": list, "kinds": list, "keywords": dict, "site": dict}.items():
+        if not isinstance(raw.get(key, kind()), kind):
+            msg = f"{path}: {key!r} must be a {'list' if kind is list else 'table of names'}."
+            raise InstrumentError(msg)
+    if not raw.get("recognise"):
+        msg = f"{path} does not say by which cards its files are known (recognise: ...)."
+        raise InstrumentError(msg)
+    return raw
+
+
+def load_folder(path):
+    """Add the instruments that a folder of YAML files describes.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The folder; it need not exist. A description replaces one of the same
+        name that was there before.
+
+    Returns
+    -------
+    list of tuple of (str, str)
+        File and reason of each that could not be used; it is left out.
+    """
+    from awe.instruments.translator import check
+
+    problems = []
+    folder = Path(os.path.expanduser(path))
+    for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        try:
+            raw = _load(file)
+            parent = raw.get("extends")
+            if parent is not None and (parent not in _built_in() and parent not in _users):
+                msg = f"{file} extends {parent!r}, which is not known."
+                raise InstrumentError(msg + did_you_mean(parent, _built_in()))
+            check(_extended(raw, {**_built_in(), **_users}), file)
+        except InstrumentError as err:
+            problems.append((str(file), str(err)))
+            continue
+        _users[raw["name"]] = raw
+    return problems
+
+
+def known():
+    """List the instruments that can be recognised.
+
+    Returns
+    -------
+    list of str
+        Names; one that stands for many instruments is told by its title.
+    """
+    names = []
+    for name, raw in _families().items():
+        variants = raw.get("names", {}).get("map")
+        if raw.get("generic"):
+            names.append(raw.get("title", name))
+        else:
+            names.extend(variants.values() if variants else [name])
+    return list(dict.fromkeys(names))
+
+
+def matches(cards, conditions, keywords=None):
+    """Tell whether headers fulfil all conditions.
+
+    Parameters
+    ----------
+    cards : Cards
+        The headers.
+    conditions : dict
+        Keyword, and the pattern or list of patterns of which one must fit.
+        ``*`` and ``?`` stand for any letters, large and small letters are the
+        same, ``''`` fits what is missing.
+    keywords : dict, optional
+        Names of the description for lists of keywords.
+
+    Returns
+    -------
+    bool
+        Whether each condition is fulfilled.
+    """
+    for key, patterns in conditions.items():
+        keys = (keywords or {}).get(key, [key])
+        value = cards.text(*([keys] if isinstance(keys, str) else keys))
+        text = "" if value is None else value.lower().replace(", ", ",")
+        patterns = patterns if isinstance(patterns, list) else [patterns]
+        if not any(
+            text == "" if str(p) == "" else text and fnmatch.fnmatchcase(text, str(p).lower())
+            for p in patterns
+        ):
+            return False
+    return True
+
+
+def recognise(headers, instrument=None):
+    """Find which instrument took a file.
+
+    Parameters
+    ----------
+    headers : list of mapping
+        The headers of all HDUs, the primary first.
+    instrument : str, optional
+        What the user says it is; needed only where the headers do not tell.
+
+    Returns
+    -------
+    Instrument
+        What is known of it.
+
+    Raises
+    ------
+    InstrumentError
+        The headers belong to no known instrument, or to another one than the
+        user named.
+    """
+    # The first extensions say whatever the primary header does not.
+    cards = Cards(*headers[:3])
+    families = _families()
+    found = None
+    for raw in families.values():
+        if any(matches(cards, conditions) for conditions in raw["recognise"]):
+            found = _instance(raw, cards)
+            break
+    if instrument is None:
+        if found is None:
+            raise InstrumentError(_unknown(cards), remedy=_REMEDY)
+        return found
+    return _named(str(instrument), found, cards, families)
+
+
+_REMEDY = (
+    "Say which one it is with instrument='NAME', or describe a new one "
+    "(docs/howto_new_instrument.md)."
+)
+
+
+def _unknown(cards):
+    says = cards.text("INSTRUME")
+    what = f"INSTRUME = {says!r}" if says else "no INSTRUME"
+    names = known()
+    hint = did_you_mean(says, names) if says else ""
+    return f"The header ({what}) is of no known instrument.{hint} Known: {', '.join(names)}."
+
+
+def _named(instrument, found, cards, families):
+    """Give the instrument that the user named, if the headers allow it."""
+    wanted = instrument.upper()
+    if found is not None:
+        names = {found.name.upper(), *(a.upper() for a in found.description.get("aliases", []))}
+        if wanted in names:
+            return found
+        msg = f"The file was taken with {found.name}, not with {instrument}."
+        raise InstrumentError(msg)
+    for name, raw in families.items():
+        variants = raw.get("names", {}).get("map", {}).values()
+        for candidate in (name, *raw.get("aliases", []), *variants):
+            if wanted == candidate.upper() and not raw.get("generic"):
+                chosen = candidate if candidate in variants else None
+                return _instance(raw, cards, chosen)
+    msg = f"There is no instrument {instrument!r}.{did_you_mean(instrument, known())}"
+    raise InstrumentError(f"{msg} Known: {', '.join(known())}.", remedy=_REMEDY)
+
+
+def _instance(raw, cards, chosen=None):
+    """Make the description of one instrument from that of its family."""
+    name = chosen or _name(raw, cards)
+    site = raw.get("site", {})
+    keys = raw.get("keywords", {})
+
+    def say(what, getter):
+        return site[what] if what in site else getter(*_listed(keys.get(what, ())))
+
+    return Instrument(
+        name=name,
+        title=raw.get("title", name),
+        telescope=say("telescope", cards.text) or "",
+        longitude=say("longitude", cards.number),
+        latitude=say("latitude", cards.number),
+        elevation=say("elevation", cards.number),
+        parameters=raw.get("parameters", {}),
+        description=raw,
+    )
+
+
+def _listed(keys):
+    return [keys] if isinstance(keys, str) else list(keys)
+
+
+def _name(raw, cards):
+    """Give the name of the instrument, from the header where it stands there."""
+    rule = raw.get("names")
+    if rule is None:
+        return raw["name"]
+    says = cards.text(rule["from"])
+    by_header = {key.upper(): value for key, value in rule.get("map", {}).items()}
+    if says is None:
+        msg = f"The header does not name its instrument ({rule['from']})."
+        raise HeaderError(msg)
+    name = by_header.get(says.upper())
+    return name or "".join(c if c.isalnum() else "_" for c in says.upper())

@@ -1,0 +1,75 @@
+"""The choice between the compiled kernels and the NumPy definitions."""
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+
+from awe.base.errors import AweValueError
+
+__all__ = ["kernel_name", "kernels", "use_kernel"]
+
+_NAMES = ("numba", "numpy")
+_forced = None
+
+
+@functools.cache
+def _numba_is_installed():
+    """Tell whether numba can be imported, without importing it."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def kernel_name():
+    """Give the name of what runs the pixel steps.
+
+    Returns
+    -------
+    str
+        ``'numba'`` for the compiled kernels, ``'numpy'`` for the definitions.
+    """
+    if _forced is not None:
+        return _forced
+    return "numba" if _numba_is_installed() else "numpy"
+
+
+def kernels():
+    """Import the compiled kernels.
+
+    Returns
+    -------
+    module or None
+        None where the NumPy definitions are to run.
+    """
+    if kernel_name() == "numpy":
+        return None
+    return importlib.import_module("awe.pixels.kernels")
+
+
+@contextlib.contextmanager
+def use_kernel(name):
+    """Run the pixel steps of a `with` block by one form.
+
+    Parameters
+    ----------
+    name : str
+        ``'numba'`` or ``'numpy'``.
+
+    Yields
+    ------
+    None
+        Nothing.
+
+    Raises
+    ------
+    AweValueError
+        The name is neither, or numba is not installed.
+    """
+    global _forced
+    if name not in _NAMES or (name == "numba" and not _numba_is_installed()):
+        msg = f"The pixel steps cannot run by {name!r}: expected 'numpy', or 'numba' if installed."
+        raise AweValueError(msg)
+    before, _forced = _forced, name
+    try:
+        yield
+    finally:
+        _forced = before

@@ -1,0 +1,229 @@
+"""Flats: normalisation, and the master flat from a dome and a twilight flat."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from awe.base.errors import AweValueError
+from awe.pixels.stats import sorted_median
+
+__all__ = ["COMBINE_TYPES", "NormalisedFlat", "master_flat", "normalise_flat"]
+
+COMBINE_TYPES = {1: "dome and twilight flat", 2: "dome flat only", 3: "twilight flat only"}
+"""What each number of the way to make a master flat means."""
+
+
+class NormalisedFlat(NamedTuple):
+    """A flat whose mean over the good pixels is 1.
+
+    Parameters
+    ----------
+    flat : array of float32
+        Shape ``(ny, nx)``, without unit; 0 where the flat cannot be used.
+    level : float
+        What the flat was divided by, in its former unit.
+    bad : array of bool
+        True where a pixel was masked, or is not a positive number.
+    """
+
+    flat: np.ndarray
+    level: float
+    bad: np.ndarray
+
+
+def normalise_flat(flat, mask=None, *, maximum_bad=0.5):
+    """Divide a flat by its mean over the good pixels.
+
+    Pixels that are zero, negative or not finite are bad and become 0, so that
+    the flat itself tells where it cannot be used. Masked pixels do not count in
+    the mean, but keep their value.
+
+    Parameters
+    ----------
+    flat : array
+        Shape ``(ny, nx)``, any unit.
+    mask : array, optional
+        Same shape, not zero where a pixel is bad. By default none is.
+    maximum_bad : float, optional
+        Share of bad pixels up to which the flat is accepted. The default is 0.5.
+
+    Returns
+    -------
+    NormalisedFlat
+        The flat, its level and its bad pixels.
+
+    Raises
+    ------
+    AweValueError
+        No pixel is good, too many are bad, or the mask has another shape.
+    """
+    flat = np.asarray(flat)
+    with np.errstate(invalid="ignore"):
+        usable = (flat > 0) & (flat < np.inf)
+    bad = ~usable
+    if mask is not None:
+        if np.shape(mask) != flat.shape:
+            msg = f"The mask has shape {np.shape(mask)}, the flat {flat.shape}: they must be equal."
+            raise AweValueError(msg)
+        bad |= np.asarray(mask) != 0
+    count = np.count_nonzero(bad)
+    if count == flat.size:
+        msg = (
+            f"The flat of shape {flat.shape} has no good pixel: all are masked, zero, negative or "
+            "not a number."
+        )
+        raise AweValueError(msg)
+    if count > maximum_bad * flat.size:
+        msg = (
+            f"{count / flat.size:.1%} of the pixels of the flat are masked, zero, negative or not "
+            f"a number; up to {maximum_bad:.1%} (maximum_bad) are accepted."
+        )
+        raise AweValueError(msg)
+    level = float(np.mean(flat, where=~bad, dtype=np.float64))
+    with np.errstate(invalid="ignore"):
+        result = np.divide(flat, np.float32(level), dtype=np.float32, casting="unsafe")
+    result[~usable] = 0
+    return NormalisedFlat(result, level, bad)
+
+
+def master_flat(dome, twilight, method=1, filter_size=64, mask=None):
+    """Make the master flat of a filter.
+
+    The small scales (pixel to pixel, dust) are those of the dome flat, which is
+    exposed well; the large ones those of the twilight flat, which is lit like
+    the sky: ``dome x smooth(twilight / dome)``. Smoothing the ratio instead of
+    each flat leaves steep vignetting, which both share, untouched.
+
+    `smooth` takes the median of the good pixels in cells of a quarter of
+    `filter_size`, which removes stars and noise, smooths the cells by a Gaussian
+    whose full width at half maximum is `filter_size`, the edges mirrored, and
+    interpolates between the centres of the cells by cubics.
+
+    Parameters
+    ----------
+    dome, twilight : array or None
+        Flats of shape ``(ny, nx)``, any level; the one that the method does not
+        use may be None. Pixels that are not positive are bad.
+    method : int, optional
+        1 both, 2 the dome flat only, 3 the twilight flat only. The default is 1.
+    filter_size : float, optional
+        Full width at half maximum of the smoothing in pixels. The default is 64.
+    mask : array, optional
+        Same shape, not zero where a pixel is bad. By default none is.
+
+    Returns
+    -------
+    NormalisedFlat
+        The master flat of mean 1; `level` is that of the dome or twilight flat.
+
+    Raises
+    ------
+    AweValueError
+        The method does not exist, a flat that it needs is absent or has no good
+        pixel, or the shapes differ.
+    """
+    if method not in COMBINE_TYPES:
+        table = "; ".join(f"{k} {v}" for k, v in COMBINE_TYPES.items())
+        msg = f"There is no way {method!r} to make a master flat. The ways are: {table}."
+        raise AweValueError(msg)
+    needed = {"dome": method != 3, "twilight": method != 2}
+    for name, flat in (("dome", dome), ("twilight", twilight)):
+        if needed[name] and flat is None:
+            msg = f"A master flat of type {method} ({COMBINE_TYPES[method]}) needs a {name} flat."
+            raise AweValueError(msg)
+    if method == 2:
+        return normalise_flat(dome, mask)
+    if method == 3:
+        return normalise_flat(twilight, mask)
+    if np.shape(dome) != np.shape(twilight):
+        msg = (
+            f"The dome flat has shape {np.shape(dome)}, the twilight flat {np.shape(twilight)}: "
+            "they must be equal."
+        )
+        raise AweValueError(msg)
+    if not filter_size > 0:
+        msg = f"filter_size is a width in pixels: a number > 0, not {filter_size!r}."
+        raise AweValueError(msg)
+    dome = normalise_flat(dome, mask)
+    twilight = normalise_flat(twilight, mask)
+    bad = dome.bad | twilight.bad
+    if bad.all():
+        msg = "The dome flat and the twilight flat have no good pixel in common."
+        raise AweValueError(msg)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(bad, np.float32(np.nan), twilight.flat / dome.flat)
+    result = normalise_flat(dome.flat * _smooth(ratio, filter_size), bad)
+    return NormalisedFlat(result.flat, dome.level, result.bad)
+
+
+def _smooth(image, width):
+    """Smooth an image with NaN by cell medians, a Gaussian and cubic interpolation."""
+    cell = max(1, int(width // 4))
+    cells = _cell_medians(image, cell)
+    weights = np.isfinite(cells)
+    cells = np.where(weights, cells, 0.0)
+    weights = weights.astype(np.float64)
+    sigma = width / np.sqrt(8 * np.log(2)) / cell
+    for axis in (0, 1):
+        cells, weights = (_gaussian(array, sigma, axis) for array in (cells, weights))
+    return _interpolate(_fill(cells, weights), cell, image.shape)
+
+
+def _fill(cells, weights):
+    """Divide weighted sums by their weights; far from all good cells, take the mean."""
+    known = weights > 1e-6
+    mean = cells.sum() / weights.sum()
+    return np.where(known, cells / np.where(known, weights, 1.0), mean)
+
+
+def _cell_medians(image, cell):
+    """Take the median of the numbers in each cell of `cell` x `cell` pixels."""
+    ny, nx = (-(-n // cell) for n in image.shape)
+    medians = np.empty((ny, nx))
+    for j in range(ny):
+        strip = image[j * cell : (j + 1) * cell]
+        # The last cell of a row is as wide as the others: what lacks is NaN.
+        padded = np.full((len(strip), nx * cell), np.nan, dtype=image.dtype)
+        padded[:, : image.shape[1]] = strip
+        blocks = padded.reshape(len(strip), nx, cell).transpose(1, 0, 2).reshape(nx, -1)
+        medians[j] = sorted_median(blocks, 1)
+    return medians
+
+
+def _gaussian(array, sigma, axis):
+    """Smooth along an axis by a Gaussian cut at 4 sigma, the ends mirrored."""
+    half = int(np.ceil(4 * sigma))
+    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    weights /= weights.sum()
+    array = np.moveaxis(array, axis, 0)
+    padded = np.pad(array, [(half, half), (0, 0)], mode="symmetric")
+    result = np.zeros(array.shape)
+    for shift, factor in enumerate(weights):
+        result += factor * padded[shift : shift + len(array)]
+    return np.moveaxis(result, 0, axis)
+
+
+def _interpolate(cells, cell, shape):
+    """Interpolate between the centres of cells, first along y, then along x."""
+    rows = _interpolation_matrix(shape[0], cell, cells.shape[0])
+    columns = _interpolation_matrix(shape[1], cell, cells.shape[1])
+    return ((rows @ cells) @ columns.T).astype(np.float32)
+
+
+def _interpolation_matrix(pixels, cell, count):
+    """Give the weights of the cells in each pixel: Catmull-Rom cubics, ends mirrored."""
+    position = (np.arange(pixels) + 0.5) / cell - 0.5
+    base = np.floor(position).astype(int)
+    t = position - base
+    factors = (
+        ((2 - t) * t - 1) * t / 2,
+        ((3 * t - 5) * t * t + 2) / 2,
+        ((4 - 3 * t) * t + 1) * t / 2,
+        (t - 1) * t * t / 2,
+    )
+    matrix = np.zeros((pixels, count))
+    for shift, factor in zip((-1, 0, 1, 2), factors, strict=True):
+        index = (base + shift) % (2 * count)
+        index = np.where(index >= count, 2 * count - 1 - index, index)
+        np.add.at(matrix, (np.arange(pixels), index), factor)
+    return matrix

@@ -1,0 +1,283 @@
+"""Statistics of images: the clipped mean, median and standard deviation, and robust helpers."""
+
+import importlib
+from typing import NamedTuple
+
+import numpy as np
+
+from awe.base.errors import AweValueError
+from awe.pixels.backend import kernels
+
+__all__ = ["Imstat", "imstat"]
+
+MAD_TO_SIGMA = 1.482602218505602
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+
+_CHUNK = 1 << 18
+_SAMPLE = 1 << 16
+_MARGIN = 0.02
+
+
+class Imstat(NamedTuple):
+    """Statistics of an image.
+
+    Parameters
+    ----------
+    min, max : float
+        Extremes of all good pixels, in the units of the image.
+    mean, median, stdev : float
+        Of the pixels that an iterated clip at 3 standard deviations leaves.
+    npix : int
+        Number of those pixels.
+    minx, miny, maxx, maxy : int
+        Column and row, counted from 0, of the first pixel (row by row) that
+        has the minimum and the maximum.
+    """
+
+    min: float
+    max: float
+    mean: float
+    median: float
+    stdev: float
+    npix: int
+    minx: int
+    miny: int
+    maxx: int
+    maxy: int
+
+
+def imstat(array, mask=None, *, sigma=3.0, max_iterations=5):
+    """Compute the statistics of an image with iterated clipping.
+
+    Values further than `sigma` standard deviations from the median are left
+    out, and this is repeated with the values that remain until none is left out
+    or `max_iterations` are done: the rule of
+    ``astropy.stats.sigma_clipped_stats(array, sigma=3, maxiters=5)``. Integers of
+    at most 16 bits are counted in an exact histogram; other values are sorted,
+    so that what remains after each clip is a slice.
+
+    Parameters
+    ----------
+    array : array
+        Image of shape ``(ny, nx)``, of any real type. NaN and infinite values
+        are left out.
+    mask : array of bool, optional
+        Same shape, True where a pixel is bad. By default none is.
+    sigma : float, optional
+        Where to clip, in standard deviations. The default is 3.
+    max_iterations : int, optional
+        How often to clip at most. The default is 5.
+
+    Returns
+    -------
+    Imstat
+        The statistics.
+
+    Raises
+    ------
+    AweValueError
+        No pixel is good, the image has not two axes, or the mask has another shape.
+    """
+    array = np.asarray(array)
+    if array.ndim != 2:
+        msg = f"Statistics need an image of two axes (ny, nx), not an array of shape {array.shape}."
+        raise AweValueError(msg)
+    good = _good_pixels(array, mask)
+    if array.size == 0 or (good is not None and not good.any()):
+        msg = f"The image of shape {array.shape} has no good pixel, so it has no statistics."
+        raise AweValueError(msg)
+    low, high = _extremes(array, good)
+    if array.dtype.kind in "iub" and array.dtype.itemsize <= 2:
+        clipped = _clip_histogram(array, good, sigma, max_iterations)
+    else:
+        values = array.ravel() if good is None else array[good]
+        clipped = None
+        if kernels() is not None and values.dtype == np.float32 and values.size > _SAMPLE:
+            clipped = _clip_by_kernel(values, sigma, max_iterations)
+        if clipped is None:
+            clipped = clip_sorted(np.sort(values), sigma, max_iterations)
+    return Imstat(
+        float(array[low]), float(array[high]), *clipped,
+        int(low[1]), int(low[0]), int(high[1]), int(high[0]),
+    )  # fmt: skip
+
+
+def _good_pixels(array, mask):
+    """Give the mask of the good pixels, or None where all are good."""
+    good = None
+    if array.dtype.kind == "f":
+        good = np.isfinite(array)
+        if good.all():
+            good = None
+    if mask is not None:
+        mask = np.asarray(mask)
+        if mask.shape != array.shape:
+            msg = f"The mask has shape {mask.shape}, the image {array.shape}: they must be equal."
+            raise AweValueError(msg)
+        good = mask == 0 if good is None else good & (mask == 0)
+    return good
+
+
+def _extremes(array, good):
+    """Find where the first minimum and the first maximum of the good pixels are."""
+    if good is None:
+        places = array.argmin(), array.argmax()
+    else:
+        index = np.flatnonzero(good)
+        values = array.ravel()[index]
+        places = index[values.argmin()], index[values.argmax()]
+    return [np.unravel_index(place, array.shape) for place in places]
+
+
+def clip_sorted(values, sigma, max_iterations):
+    """Clip sorted values; give mean, median, standard deviation and number of the rest."""
+    start, stop = 0, len(values)
+    for step in range(max_iterations + 1):
+        kept = values[start:stop]
+        n = len(kept)
+        median = 0.5 * (float(kept[(n - 1) // 2]) + float(kept[n // 2]))
+        mean, stdev = _moments(kept, median)
+        if step == max_iterations:
+            break
+        # Compared in float64: float32 limits would move by their rounding.
+        near = _first_not_below(kept, median - sigma * stdev)
+        far = len(kept) - _first_not_below(-kept[::-1], -(median + sigma * stdev))
+        if near == 0 and far == n:
+            break
+        start, stop = start + near, start + far
+    return mean, median, stdev, stop - start
+
+
+def _clip_by_kernel(values, sigma, max_iterations):
+    """Give what `clip_sorted` gives without a sort of all values, or None.
+
+    Only the values between two quantiles of a sample, within which the medians
+    are expected, are sorted; None where a median lies elsewhere.
+    """
+    compiled = importlib.import_module("awe.pixels.kernels_stats")
+    sample = np.sort(values[:: values.size // _SAMPLE | 1])
+    near, far = (sample[int((0.5 + d) * len(sample))] for d in (-_MARGIN, _MARGIN))
+    bracket = np.empty(int(6 * _MARGIN * values.size), dtype=np.float32)
+    offset, inside = compiled.gather_between(values, near, far, bracket)
+    if inside > bracket.size:
+        return None
+    bracket = np.sort(bracket[:inside])
+    origin = float(sample[len(sample) // 2])
+    low, high = -np.inf, np.inf
+    before = None
+    for _ in range(max_iterations + 1):
+        below, n, first, second = compiled.moments_between(values, low, high, origin)
+        if n == before:
+            break
+        ranks = [below + (n - 1) // 2 - offset, below + n // 2 - offset]
+        if ranks[0] < 0 or ranks[1] >= inside:
+            return None
+        median = 0.5 * (float(bracket[ranks[0]]) + float(bracket[ranks[1]]))
+        shift = first / n
+        mean, stdev = origin + shift, float(np.sqrt(max(second / n - shift * shift, 0.0)))
+        # A value once left out stays out, even where the limits move away again.
+        low, high = max(low, median - sigma * stdev), min(high, median + sigma * stdev)
+        before = n
+    return mean, median, stdev, n
+
+
+def _first_not_below(ascending, limit):
+    """Find the first index at which ascending values are at least a limit in float64."""
+    low, high = 0, len(ascending)
+    while low < high:
+        middle = (low + high) // 2
+        if float(ascending[middle]) < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _moments(values, origin):
+    """Compute mean and standard deviation in float64 without a copy of all values."""
+    first = second = 0.0
+    for start in range(0, len(values), _CHUNK):
+        part = values[start : start + _CHUNK].astype(np.float64)
+        part -= origin
+        first += part.sum()
+        second += np.dot(part, part)
+    shift = float(first / len(values))
+    return origin + shift, float(np.sqrt(max(second / len(values) - shift * shift, 0.0)))
+
+
+def _clip_histogram(array, good, sigma, max_iterations):
+    """Clip integers by their histogram; give what `clip_sorted` gives."""
+    lowest = int(np.iinfo(array.dtype).min) if array.dtype.kind != "b" else 0
+    counts = _histogram(array, good, lowest)
+    bins = np.flatnonzero(counts)
+    counts = counts[bins]
+    values = (bins + lowest).astype(np.float64)
+    for step in range(max_iterations + 1):
+        n = int(counts.sum())
+        running = np.cumsum(counts)
+        middle = np.searchsorted(running, [(n - 1) // 2, n // 2], side="right")
+        median = float(values[middle].mean())
+        mean = float(np.dot(values, counts) / n)
+        stdev = float(np.sqrt(np.dot((values - mean) ** 2, counts) / n))
+        keep = np.abs(values - median) <= sigma * stdev
+        if step == max_iterations or keep.all():
+            break
+        values, counts = values[keep], counts[keep]
+    return mean, median, stdev, n
+
+
+def _histogram(array, good, lowest):
+    """Count each value of integers of at most 16 bits."""
+    size = 1 << (8 * array.dtype.itemsize)
+    counts = np.zeros(size, dtype=np.int64)
+    rows = max(1, _CHUNK // max(array.shape[1], 1))
+    for y in range(0, array.shape[0], rows):
+        block = array[y : y + rows]
+        block = block.ravel() if good is None else block[good[y : y + rows]]
+        counts += np.bincount(block.astype(np.intp) - lowest, minlength=size)
+    return counts
+
+
+def sorted_median(values, axis):
+    """Compute the median along an axis without its NaN.
+
+    Parameters
+    ----------
+    values : array
+        Any real type.
+    axis : int
+        The axis that vanishes.
+
+    Returns
+    -------
+    array of float64
+        NaN where there is no number at all.
+    """
+    ordered = np.sort(values, axis=axis)
+    ordered = np.moveaxis(ordered, axis, -1)
+    if ordered.dtype.kind == "f":
+        count = np.count_nonzero(~np.isnan(ordered), axis=-1)
+    else:
+        count = np.full(ordered.shape[:-1], ordered.shape[-1])
+    low = np.maximum((count - 1) // 2, 0)[..., None]
+    high = np.minimum(count // 2, ordered.shape[-1] - 1)[..., None]
+    low, high = (np.take_along_axis(ordered, i, -1)[..., 0].astype(float) for i in (low, high))
+    # For an even count of numbers followed by NaN, `high` is still a number.
+    return np.where(count > 0, 0.5 * (low + high), np.nan)
+
+
+def median_variance(count):
+    """Give the variance of the median of normal values of variance 1.
+
+    Parameters
+    ----------
+    count : int or array
+        How many values the median is of.
+
+    Returns
+    -------
+    float or array
+        ``pi / (2 n + pi - 2)``: exact for one value and for many, within 2
+        per cent for odd numbers between; for even ones somewhat too large.
+    """
+    return np.pi / (2 * np.asarray(count, dtype=float) + np.pi - 2)

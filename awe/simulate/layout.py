@@ -1,0 +1,135 @@
+"""The mosaic of 32 CCDs: where each lies on the sky and what its read-out looks like."""
+
+from dataclasses import dataclass
+
+from awe.base.errors import AweValueError
+
+__all__ = ["FULL_SHAPE", "PIXEL_SCALE", "Ccd", "mosaic"]
+
+FULL_SHAPE = (4100, 2048)
+"""Light-sensitive pixels of a real CCD, `(ny, nx)`."""
+
+PIXEL_SCALE = 0.213
+"""Arcseconds per pixel."""
+
+# Reference pixels of the real mosaic, of light-sensitive pixels: the optical axis
+# seen from each column and row of CCDs, as measured on the sky.
+_AXIS_X = (8433, 6290, 4149, 2010, -129, -2275, -4414, -6552)
+_AXIS_Y = (8553, 4089, -58, -4521)
+_FULL_PRESCAN = 48
+_FULL_OVERSCAN_ROWS = 100
+_SMALLEST = 32
+
+
+@dataclass(frozen=True)
+class Ccd:
+    """One CCD of the mosaic.
+
+    Parameters
+    ----------
+    extension : int
+        Number of its extension in the file, from 1.
+    number : int
+        Number in its name, 65 to 96.
+    column, row : int
+        Place in the mosaic from 0: column 0 lies in the east (left), row 0 in
+        the south (bottom).
+    shape : tuple of int
+        Light-sensitive pixels, `(ny, nx)`.
+    scan_columns : int
+        Width of the prescan on the left and of the overscan on the right.
+    scan_rows : int
+        Height of the overscan rows.
+    overscan_on_top : bool
+        True where the overscan rows lie above the light-sensitive area.
+    axis : tuple of float
+        Pixel `(x, y)` of the optical axis, counted from 1 in light-sensitive
+        pixels.
+    """
+
+    extension: int
+    number: int
+    column: int
+    row: int
+    shape: tuple
+    scan_columns: int
+    scan_rows: int
+    overscan_on_top: bool
+    axis: tuple
+
+    @property
+    def name(self):
+        """Name of the CCD, such as ``'ESO_CCD_#65'``."""
+        return f"ESO_CCD_#{self.number}"
+
+    @property
+    def raw_shape(self):
+        """Pixels as read, `(ny, nx)`."""
+        ny, nx = self.shape
+        return ny + self.scan_rows, nx + 2 * self.scan_columns
+
+    @property
+    def rows(self):
+        """Rows of the light-sensitive area in the frame as read, a slice."""
+        first = 0 if self.overscan_on_top else self.scan_rows
+        return slice(first, first + self.shape[0])
+
+    @property
+    def columns(self):
+        """Columns of the light-sensitive area in the frame as read, a slice."""
+        return slice(self.scan_columns, self.scan_columns + self.shape[1])
+
+    @property
+    def crpix(self):
+        """Pixel `(x, y)` of the optical axis, from 1, in the frame as read."""
+        return self.axis[0] + self.columns.start, self.axis[1] + self.rows.start
+
+
+def mosaic(ccds=32, shape=FULL_SHAPE):
+    """Lay out the first CCDs of the mosaic, in the order of the extensions.
+
+    Extensions 1 to 4 are #65 to #68 and extensions 5 to 8 are #73 to #76: the
+    file holds the eastern half row by row, then the western half.
+
+    Parameters
+    ----------
+    ccds : int, optional
+        How many CCDs, 1 to 32. The default is 32.
+    shape : tuple of int, optional
+        Light-sensitive pixels of a CCD, `(ny, nx)`. Gaps between smaller CCDs
+        shrink with them. The default is that of the real CCDs.
+
+    Returns
+    -------
+    tuple of Ccd
+        In the order of the extensions.
+
+    Raises
+    ------
+    AweValueError
+        The number is not 1 to 32, or a CCD is smaller than 32 x 32 pixels.
+    """
+    if not 1 <= ccds <= 32:
+        raise AweValueError(f"The mosaic has 1 to 32 CCDs, not {ccds!r}.")
+    if len(shape) != 2 or min(shape) < _SMALLEST:
+        msg = f"A CCD has at least {_SMALLEST} x {_SMALLEST} pixels (ny, nx), not {shape!r}."
+        raise AweValueError(msg)
+    return tuple(_ccd(index, (int(shape[0]), int(shape[1]))) for index in range(ccds))
+
+
+def _ccd(index, shape):
+    half, place = divmod(index, 16)
+    row, column = place // 4, half * 4 + place % 4
+    zoom_y, zoom_x = shape[0] / FULL_SHAPE[0], shape[1] / FULL_SHAPE[1]
+    return Ccd(
+        extension=index + 1,
+        number=65 + 8 * row + column,
+        column=column,
+        row=row,
+        shape=shape,
+        # Enough pixels for a mean along each row even where the CCD is tiny.
+        scan_columns=max(12, round(_FULL_PRESCAN * min(zoom_x, 1))),
+        scan_rows=max(8, round(_FULL_OVERSCAN_ROWS * min(zoom_y, 1))),
+        overscan_on_top=row < 2,
+        axis=(float(round(_AXIS_X[column] * zoom_x)), float(round(_AXIS_Y[row] * zoom_y))),
+    )

@@ -1,0 +1,41 @@
+"""Persistence: objects, queries, context, lineage and files. It knows no astronomy."""
+
+from awe.base.environment import read_environment
+from awe.store import current
+from awe.store.attributes import persistent
+from awe.store.kinds import Table
+from awe.store.objects import DBObject, OwnedRecord, Restricted, UnknownObject
+from awe.store.people import Project, User
+
+__all__ = [
+    "DBObject",
+    "OwnedRecord",
+    "Project",
+    "Restricted",
+    "Table",
+    "UnknownObject",
+    "User",
+    "open_context",
+    "persistent",
+]
+
+
+def open_context(environment=None):
+    """Open the store and give the context; it is the one of this process from then on.
+
+    Parameters
+    ----------
+    environment : Environment, optional
+        The settings. By default those of Environment.cfg and the environment variables.
+
+    Returns
+    -------
+    Context
+        User, project and privileges.
+    """
+    from awe.store.context import Context
+
+    env = environment or read_environment()
+    if current.has_context():
+        current.context().close()
+    return Context(env.store, env.data, env.user, env.project, env.privileges)

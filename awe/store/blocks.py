@@ -1,0 +1,512 @@
+"""Blocks of rows as a query sees them: the segments of an extent, and its tail."""
+
+import numpy as np
+
+from awe.store.columns import (
+    column_from_values,
+    columns_from_rows,
+    concatenate,
+    constant_column,
+)
+from awe.store.records import PAGE_ROWS, ColumnRecord, Segment
+
+__all__ = [
+    "SegmentBlock",
+    "TailBlock",
+    "blocks_of",
+    "compact",
+    "initial_raw",
+    "normalised",
+    "rows_with_id",
+    "set_value",
+    "system_columns",
+    "update_segments",
+]
+
+# A tail of this many rows becomes a segment; eight small segments become one, up to the largest.
+TAIL_ROWS = 1024
+LEVELS = (1024, 8192, 65536)
+LARGEST = LEVELS[-1]
+SYSTEM_FIELDS = (
+    ("$domain", "int"),
+    ("$serial", "int"),
+    ("$committed", "int"),
+    ("$high", "int"),
+    ("$low", "int"),
+)
+
+
+def system_columns(rows):
+    """Make the columns that every class has.
+
+    Parameters
+    ----------
+    rows : sequence of Row or None
+        None where an object was deleted.
+
+    Returns
+    -------
+    dict of str to (spec, column)
+        The domain is 0 where an object was deleted.
+    """
+    raws = [
+        (0, 0, 0, 0, 0)
+        if r is None
+        else (r.domain, r.serial, r.committed, *_id_halves(r.object_id))
+        for r in rows
+    ]
+    return columns_from_rows(SYSTEM_FIELDS, raws)
+
+
+def _id_halves(object_id):
+    high = int.from_bytes(object_id[:8], "big", signed=True)
+    return high, int.from_bytes(object_id[8:], "big", signed=True)
+
+
+def initial_raw(session, schema, name, spec):
+    """Give the raw value of an attribute in records that were written without it.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    schema : ClassSchema
+        What the store knows of the class.
+    name : str
+        The attribute.
+    spec : str or tuple
+        Its kind.
+
+    Returns
+    -------
+    object
+        The default that was recorded when the attribute was added; before that, the declared
+        one.
+    """
+    if name in schema.defaults:
+        return schema.defaults[name]
+    cls = session.class_of_code(schema.code)
+    attribute = None if cls is None else cls._attributes.get(name)
+    if attribute is None:
+        return () if isinstance(spec, tuple) and spec[0] == "list" else None
+    return attribute.initial_raw()
+
+
+def fields_of(session, schema):
+    """Give the newest fields of a class: those declared here, else those stored last."""
+    cls = session.class_of_code(schema.code)
+    if cls is not None:
+        return cls._fields()
+    return schema.layouts[-1] if schema.layouts else ()
+
+
+def normalised(session, schema, rows, fields):
+    """Give the raw values of rows in the order of some fields.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    schema : ClassSchema
+        What the store knows of the class.
+    rows : sequence of Row or None
+        Rows of any layout; None where an object was deleted.
+    fields : tuple of (str, spec)
+        The fields wanted.
+
+    Returns
+    -------
+    list of tuple
+        One for each row.
+    """
+    plans = {}
+    empty = tuple(() if _is_list(spec) else None for _, spec in fields)
+    out = []
+    for row in rows:
+        if row is None:
+            out.append(empty)
+            continue
+        layout = schema.layouts[row.layout]
+        if layout == fields:
+            out.append(row.values())
+            continue
+        if row.layout not in plans:
+            plans[row.layout] = _plan(session, schema, layout, fields)
+        values = row.values()
+        out.append(tuple(_pick(values, step) for step in plans[row.layout]))
+    return out
+
+
+def _is_list(spec):
+    return isinstance(spec, tuple) and spec[0] == "list"
+
+
+def _plan(session, schema, layout, fields):
+    """Say for each field where its value stands in the layout, or its default."""
+    positions = {name: (at, spec) for at, (name, spec) in enumerate(layout)}
+    steps = []
+    for name, spec in fields:
+        if name not in positions:
+            steps.append((None, initial_raw(session, schema, name, spec), None, None))
+            continue
+        at, old_spec = positions[name]
+        same = old_spec == spec or not isinstance(spec, tuple) or spec[0] != "owned"
+        steps.append((at, None, None if same else old_spec, spec))
+    return steps
+
+
+def _pick(values, step):
+    at, default, old_spec, spec = step
+    if at is None:
+        return default
+    raw = values[at]
+    if old_spec is None or raw is None:
+        return float(raw) if spec == "float" and raw is not None else raw
+    # An owned record whose class gained or lost fields.
+    by_name = {name: value for (name, _), value in zip(old_spec[2], raw, strict=True)}
+    return tuple(by_name.get(name) for name, _ in spec[2])
+
+
+class SegmentBlock:
+    """One segment of an extent, with defaults for attributes that are newer than it.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    extent : Extent
+        The extent.
+    segment : Segment
+        The segment.
+    """
+
+    def __init__(self, session, extent, segment):
+        self._session = session
+        self._extent = extent
+        self._segment = segment
+        self.code = extent.code
+        self.start = segment.start
+        self.count = segment.count
+
+    def zone(self, path):
+        """Give (least, greatest, any missing, all one value) of a path, or None."""
+        return self._segment.zones.get(path)
+
+    def column(self, path):
+        """Give the column of a path."""
+        segment = self._segment
+        record = segment.columns.get(path)
+        if record is not None:
+            return record.column
+        if path in segment.specs:
+            low = segment.zones[path][0]
+            return constant_column(segment.specs[path], low, self.count)
+        return _default_column(self._session, self._extent, path, self.count)
+
+
+def _default_column(session, extent, path, count):
+    schema = session.schema_of_code(extent.code)
+    name = path.split(".")[0]
+    for field, spec in fields_of(session, schema):
+        if field == name:
+            raw = initial_raw(session, schema, name, spec)
+            made = columns_from_rows(((field, spec),), [(raw,)])
+            column_spec, column = made[path]
+            return constant_column(column_spec, column.to_list()[0], count)
+    msg = f"the class {schema.name} has no column {path}"
+    raise KeyError(msg)
+
+
+class TailBlock:
+    """The rows of an extent that stand in no segment yet, as columns made when asked.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    extent : Extent
+        The extent.
+    """
+
+    def __init__(self, session, extent):
+        self._session = session
+        self._extent = extent
+        self.code = extent.code
+        self.start = extent.in_segments
+        self.count = extent.count - extent.in_segments
+        self._rows = rows_between(extent, self.start, extent.count)
+        self._columns = None
+
+    def zone(self, path):
+        """Give None: the tail has no zones."""
+        return
+
+    def column(self, path):
+        """Give the column of a path."""
+        if path.startswith("$"):
+            return self._system()[path][1]
+        name = path.split(".")[0]
+        columns = self._of_field(name)
+        if path not in columns:
+            return _default_column(self._session, self._extent, path, self.count)
+        return columns[path][1]
+
+    def _system(self):
+        if self._columns is None:
+            self._columns = {"$": system_columns(self._rows)}
+        return self._columns["$"]
+
+    def _of_field(self, name):
+        self._system()
+        if name not in self._columns:
+            schema = self._session.schema_of_code(self._extent.code)
+            fields = tuple(f for f in fields_of(self._session, schema) if f[0] == name)
+            raws = normalised(self._session, schema, self._rows, fields) if fields else []
+            self._columns[name] = columns_from_rows(fields, raws) if fields else {}
+        return self._columns[name]
+
+
+def rows_between(extent, start, stop):
+    """Give the rows of a run, None where an object was deleted.
+
+    Parameters
+    ----------
+    extent : Extent
+        The extent.
+    start, stop : int
+        The run, half-open.
+
+    Returns
+    -------
+    list of Row or None
+        ``stop - start`` of them.
+    """
+    rows = []
+    for number in range(start // PAGE_ROWS, -(-stop // PAGE_ROWS)):
+        page_rows = extent.pages[number].rows
+        low = max(start - number * PAGE_ROWS, 0)
+        rows += page_rows[low : stop - number * PAGE_ROWS]
+    return rows
+
+
+def blocks_of(session, extent):
+    """Give the blocks of an extent in the order of rows.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    extent : Extent
+        The extent.
+
+    Returns
+    -------
+    list of SegmentBlock or TailBlock
+        Without the tail where it is empty.
+    """
+    blocks = [SegmentBlock(session, extent, s) for s in extent.segments]
+    if extent.count > extent.in_segments:
+        blocks.append(session.tail(extent))
+    return blocks
+
+
+def rows_with_id(session, extent, digits):
+    """Find the rows whose object_id begins with some hexadecimal digits.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    extent : Extent
+        The extent.
+    digits : str
+        From 8 to 32 digits.
+
+    Returns
+    -------
+    list of int
+        Row numbers.
+    """
+    low, high = int(digits.ljust(32, "0"), 16), int(digits.ljust(32, "f"), 16)
+    low_high, high_high = _signed(low >> 64), _signed(high >> 64)
+    found = []
+    for block in blocks_of(session, extent):
+        zone = block.zone("$high")
+        if zone is not None and zone[0] is not None and not (
+            zone[0] <= high_high and low_high <= zone[1]
+        ):
+            continue
+        values = block.column("$high").values
+        hits = np.flatnonzero((values >= low_high) & (values <= high_high))
+        if len(digits) > 16 and len(hits):
+            lows = block.column("$low").values[hits].tolist()
+            tail = digits[16:]
+            keep = [format(v & (2**64 - 1), "016x").startswith(tail) for v in lows]
+            hits = hits[np.array(keep)]
+        found += (hits + block.start).tolist()
+    return found
+
+
+def _signed(value):
+    return value - 2**64 if value >= 2**63 else value
+
+
+# --- writing, under the lock ---
+
+
+def compact(session, extent):
+    """Turn a long tail into a segment, and many small segments into larger ones.
+
+    Parameters
+    ----------
+    session : Session
+        The session; the lock is held.
+    extent : Extent
+        The extent.
+    """
+    while extent.count - extent.in_segments >= TAIL_ROWS:
+        stop = min(extent.count, extent.in_segments + LARGEST)
+        _append(extent, _segment_from_rows(session, extent, extent.in_segments, stop))
+        extent.in_segments = stop
+        _merge(session, extent)
+
+
+def _append(extent, segment):
+    extent.segments = (*extent.segments, segment)
+
+
+def _segment_from_rows(session, extent, start, stop):
+    schema = session.schema_of_code(extent.code)
+    fields = fields_of(session, schema)
+    rows = rows_between(extent, start, stop)
+    columns = columns_from_rows(fields, normalised(session, schema, rows, fields))
+    columns.update(system_columns(rows))
+    return make_segment(start, stop - start, columns)
+
+
+def make_segment(start, count, columns):
+    """Make a segment of columns; a column of one value is kept in its zone alone.
+
+    Parameters
+    ----------
+    start, count : int
+        The run of rows.
+    columns : dict of str to (spec, column)
+        By path.
+
+    Returns
+    -------
+    Segment
+        The segment.
+    """
+    zones, specs, records = {}, {}, {}
+    for path, (spec, column) in columns.items():
+        specs[path] = spec
+        zones[path] = zone = column.zone()
+        if zone is None or not zone[3]:
+            records[path] = ColumnRecord(column)
+    return Segment(start, count, zones, specs, records)
+
+
+def _merge(session, extent):
+    for level in LEVELS[1:]:
+        run = []
+        for segment in reversed(extent.segments):
+            if segment.count >= level:
+                break
+            run.insert(0, segment)
+        total = sum(s.count for s in run)
+        if len(run) > 1 and total >= level:
+            kept = extent.segments[: len(extent.segments) - len(run)]
+            extent.segments = kept + tuple(_joined(session, extent, run))
+
+
+def _joined(session, extent, run):
+    """Join segments into ones of at most the largest size."""
+    groups, group = [], []
+    for segment in run:
+        if group and sum(s.count for s in group) + segment.count > LARGEST:
+            groups.append(group)
+            group = []
+        group.append(segment)
+    groups.append(group)
+    for group in groups:
+        if len(group) == 1:
+            yield group[0]
+            continue
+        blocks = [SegmentBlock(session, extent, s) for s in group]
+        specs = {}
+        for segment in group:
+            specs.update(segment.specs)
+        columns = {}
+        for path, spec in specs.items():
+            columns[path] = (spec, concatenate([_part(b, path, spec) for b in blocks]))
+        yield make_segment(group[0].start, sum(s.count for s in group), columns)
+
+
+def _part(block, path, spec):
+    try:
+        column = block.column(path)
+        if spec == "float" and column.spec == "int":
+            column = column_from_values(spec, column.to_list())
+        return column
+    except KeyError:
+        # The attribute is gone from the class, and this segment never had it.
+        raw = () if _is_list(spec) else None
+        return constant_column(spec, raw, block.count)
+
+
+def update_segments(session, extent, row_number, changed):
+    """Write changed values of one row into the columns of its segment.
+
+    Parameters
+    ----------
+    session : Session
+        The session; the lock is held.
+    extent : Extent
+        The extent.
+    row_number : int
+        The row.
+    changed : dict of str to (spec, raw)
+        Raw values by attribute, and system values by path.
+    """
+    if row_number >= extent.in_segments:
+        return
+    segment = next(s for s in extent.segments if s.start <= row_number < s.start + s.count)
+    at = row_number - segment.start
+    block = SegmentBlock(session, extent, segment)
+    for name, (spec, raw) in changed.items():
+        for path, (leaf_spec, one) in columns_from_rows(((name, spec),), [(raw,)]).items():
+            set_value(block, segment, path, leaf_spec, at, one.to_list()[0])
+
+
+def set_value(block, segment, path, spec, at, raw):
+    """Change one value of one column of a segment.
+
+    Parameters
+    ----------
+    block : SegmentBlock
+        The segment as a block.
+    segment : Segment
+        The segment.
+    path : str
+        The column.
+    spec : str or tuple
+        Its kind.
+    at : int
+        The place in the segment.
+    raw : object
+        The raw value.
+    """
+    column = block.column(path)
+    if column.spec == "int" and spec == "float":
+        column = column_from_values(spec, column.to_list())
+    column = column.with_value(at, raw)
+    columns = dict(segment.columns)
+    zone = column.zone()
+    if zone is not None and zone[3]:
+        columns.pop(path, None)
+    else:
+        columns[path] = ColumnRecord(column)
+    segment.columns = columns
+    segment.set_zone(path, spec, zone)

@@ -1,0 +1,303 @@
+"""Files of the store: bulk data beside the objects, each with a name, a size and a SHA-256."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from awe.base.errors import AweError, AweLookupError, AweValueError
+from awe.store import current
+from awe.store.attributes import persistent
+from awe.store.objects import DBObject
+
+__all__ = ["DataObject", "FileStore", "FileStoreError", "StagedFile", "sha256_of"]
+
+_CHUNK = 1 << 20
+
+
+class FileStoreError(AweError, OSError):
+    """A file of the store is missing, damaged or cannot be written."""
+
+
+def sha256_of(path):
+    """Compute the checksum of a file.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 in hexadecimal digits.
+    size : int
+        Bytes.
+    """
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as stream:
+        while block := stream.read(_CHUNK):
+            digest.update(block)
+            size += len(block)
+    return digest.hexdigest(), size
+
+
+class StagedFile:
+    """A file that is written and synced, and waits for the commit of its object.
+
+    Parameters
+    ----------
+    temporary, final : pathlib.Path
+        Where it lies and where it goes.
+    """
+
+    def __init__(self, temporary, final):
+        self.temporary = temporary
+        self.final = final
+        self._moved = False
+
+    def move_in(self):
+        """Put it into its place; a file of the same content that is there already serves."""
+        if self.final.exists():
+            return
+        self.final.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(self.temporary, self.final)
+        self._moved = True
+        _sync_folder(self.final.parent)
+
+    def move_back(self):
+        """Undo `move_in`, so that the object can be committed again."""
+        if self._moved:
+            os.rename(self.final, self.temporary)
+            _remove_empty(self.final.parent)
+            self._moved = False
+
+
+def _sync_folder(folder):
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_empty(folder):
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+class FileStore:
+    """The folder with the files of a store.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        The folder; made where it does not exist.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.incoming = self.folder / "incoming"
+        self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def place(self, filename, sha256):
+        """Give where a file lies, by its name and checksum.
+
+        Parameters
+        ----------
+        filename : str
+            The file's name.
+        sha256 : str
+            Its checksum.
+
+        Returns
+        -------
+        pathlib.Path
+            The path; the same content under the same name is one file.
+        """
+        return self.folder / sha256[:2] / sha256[2:18] / filename
+
+    def stage(self, source, filename):
+        """Copy a file into the store's folder under a temporary name, and sync it.
+
+        Parameters
+        ----------
+        source : str or pathlib.Path
+            The file.
+        filename : str
+            The name that it will have.
+
+        Returns
+        -------
+        staged : StagedFile
+            To be moved in by the commit.
+        sha256 : str
+            The checksum of what was written.
+        size : int
+            Bytes.
+        """
+        temporary = self.incoming / f"{os.getpid()}-{uuid.uuid4().hex}"
+        digest, size = hashlib.sha256(), 0
+        try:
+            with open(source, "rb") as stream, open(temporary, "xb") as copy:
+                while block := stream.read(_CHUNK):
+                    digest.update(block)
+                    copy.write(block)
+                    size += len(block)
+                copy.flush()
+                os.fsync(copy.fileno())
+            os.chmod(temporary, 0o444)
+        except OSError as err:
+            temporary.unlink(missing_ok=True)
+            msg = f"{filename} could not be written into the store {self.folder}: {err}."
+            raise FileStoreError(msg, remedy="Nothing was stored; mend it and commit again.") from err
+        sha256 = digest.hexdigest()
+        return StagedFile(temporary, self.place(filename, sha256)), sha256, size
+
+    def unlink_unused(self, names, session):
+        """Remove files that no object uses any more; called after a deletion has landed.
+
+        Parameters
+        ----------
+        names : list of (str, str)
+            File name and checksum.
+        session : Session
+            The session.
+        """
+        from awe.store.verify import objects_with_file
+
+        for filename, sha256 in names:
+            if not objects_with_file(session, filename, sha256):
+                path = self.place(filename, sha256)
+                path.unlink(missing_ok=True)
+                _remove_empty(path.parent)
+
+
+class DataObject(DBObject):
+    """An object that has a file."""
+
+    abstract = True
+
+    filename = persistent("Name of the file", str, unique=True)
+    globalname = persistent("Name under which the store keeps the file", str)
+    size = persistent("Size of the file", int, unit="byte")
+    sha256 = persistent("Checksum of the file, SHA-256", str)
+
+    def attach(self, path, filename=None):
+        """Say which file belongs to a new object; it is copied when the object is committed.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file.
+        filename : str, optional
+            The name that it gets. By default it keeps its own.
+        """
+        path = Path(path).absolute()
+        if not path.is_file():
+            msg = f"There is no file {path} to attach to {self!r}."
+            raise AweLookupError(msg)
+        self.filename = filename or path.name
+        self.sha256, self.size = sha256_of(path)
+        object.__setattr__(self, "_local_path", path)
+
+    def prepare_files(self, context):
+        """Copy the file into the store's folder, before the lock is taken."""
+        if self.filename is None:
+            return []
+        local = getattr(self, "_local_path", None)
+        if local is None:
+            if self.sha256 is not None and context.files.place(self.filename, self.sha256).exists():
+                return []
+            msg = f"{self!r} names a file {self.filename} but none is attached."
+            raise FileStoreError(msg, remedy="Type: obj.attach('path/to/file.fits')")
+        kept = getattr(self, "_staged_file", None)
+        if kept is not None and kept.temporary.exists():
+            return [kept]
+        if not local.exists():
+            msg = f"The file {local} of {self!r} has vanished."
+            raise FileStoreError(msg, remedy="Make the object again.")
+        staged, sha256, size = context.files.stage(local, self.filename)
+        if sha256 != self.sha256:
+            staged.temporary.unlink()
+            msg = f"The file {local} has changed since it was attached to {self!r}."
+            raise FileStoreError(msg, remedy="Attach it again, or make the object again.")
+        self.size = size
+        self.globalname = f"{sha256[:2]}/{sha256[2:18]}/{self.filename}"
+        object.__setattr__(self, "_staged_file", staged)
+        return [staged]
+
+    def stored_files(self, context):
+        """Give (name, checksum) of the files in the store."""
+        return [] if self.filename is None or self.sha256 is None else [(self.filename, self.sha256)]
+
+    def path(self):
+        """Give where the file lies: in the store, or where it was made.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        FileStoreError
+            The file is not there.
+        """
+        local = getattr(self, "_local_path", None)
+        if local is not None and not self.is_committed and local.exists():
+            return local
+        if self.sha256 is None:
+            msg = f"{self!r} has no file."
+            raise FileStoreError(msg)
+        stored = current.context().files.place(self.filename, self.sha256)
+        if not stored.exists():
+            msg = f"The file {self.filename} of {self!r} is missing: {stored}."
+            raise FileStoreError(msg, remedy="Run `awe verify` to see what else is missing.")
+        return stored
+
+    def retrieve(self, folder=".", *, overwrite=False):
+        """Put a copy of the file into a folder.
+
+        Parameters
+        ----------
+        folder : str or pathlib.Path, optional
+            The folder. The default is the working directory.
+        overwrite : bool, optional
+            Whether another file of the same name may be replaced. The default is False.
+
+        Returns
+        -------
+        pathlib.Path
+            The copy.
+
+        Raises
+        ------
+        FileStoreError
+            The stored file is damaged or missing.
+        AweValueError
+            Another file of that name is there.
+        """
+        source = self.path()
+        target = Path(folder) / self.filename
+        if target.exists() and not overwrite:
+            if sha256_of(target)[0] == self.sha256:
+                return target
+            msg = f"{target} exists and is another file than that of {self!r}."
+            raise AweValueError(msg, remedy="Take another folder, or retrieve(overwrite=True).")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.copyfile(source, temporary)
+        if sha256_of(temporary)[0] != self.sha256:
+            temporary.unlink()
+            msg = f"The file {source} of {self!r} is damaged: its checksum is wrong."
+            raise FileStoreError(msg, remedy="Run `awe verify`, and restore it from a backup.")
+        os.replace(temporary, target)
+        return target
+
+    def summary(self):
+        """Give the words for `repr`."""
+        return self.filename or ""

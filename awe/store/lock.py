@@ -1,0 +1,86 @@
+"""The one lock under which every commit runs, between processes."""
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from awe.store.storage import StoreError
+
+__all__ = ["AdvisoryLock", "FileLock"]
+
+_ADVISORY_KEY = 0x617765
+
+
+class FileLock:
+    """An exclusive lock on a file, for the embedded store.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The lock file; it is made where it does not exist.
+    timeout : float, optional
+        Seconds to wait for other writers. The default is 600.
+    """
+
+    def __init__(self, path, timeout=600.0):
+        self.path = Path(path)
+        self.timeout = timeout
+
+    @contextlib.contextmanager
+    def held(self):
+        """Hold the lock inside a ``with`` block."""
+        # A descriptor of its own each time: a child of fork() never holds ours.
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _wait(self, descriptor):
+        deadline = time.monotonic() + self.timeout
+        pause = 0.0005
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    msg = (
+                        f"Another process has held the write lock {self.path} for "
+                        f"{self.timeout:.0f} s; nothing was stored."
+                    )
+                    raise StoreError(msg, remedy="Look who: `fuser -v` on that file.") from None
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.02)
+            else:
+                return
+
+
+class AdvisoryLock:
+    """A session-level advisory lock on a connection of its own, for PostgreSQL.
+
+    Parameters
+    ----------
+    url : str
+        The store's address.
+    """
+
+    def __init__(self, url):
+        self.url = url
+
+    @contextlib.contextmanager
+    def held(self):
+        """Hold the lock inside a ``with`` block."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.url)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_KEY,))
+                yield
+        finally:
+            # Closing the session releases the lock, whatever happened.
+            connection.close()

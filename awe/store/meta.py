@@ -1,0 +1,123 @@
+"""How a persistent class is made of its declarations."""
+
+from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, did_you_mean
+from awe.store import current, registry
+from awe.store.attributes import Attribute, InverseAttribute
+from awe.store.keys import KeyAttribute
+from awe.store.terms import QUERY_METHODS
+
+__all__ = ["DBMeta", "RecordMeta"]
+
+
+def _collect(cls):
+    """Give the attributes of a class, those of its bases first."""
+    found = {}
+    for base in reversed(cls.__mro__):
+        for name, value in base.__dict__.items():
+            if isinstance(value, Attribute):
+                found[name] = value
+            elif name in found:
+                del found[name]
+    return found
+
+
+class RecordMeta(type):
+    """Makes classes of owned records."""
+
+    def __init__(cls, name, bases, namespace):
+        super().__init__(name, bases, namespace)
+        cls._attributes = _collect(cls)
+        for attribute in cls._attributes.values():
+            if attribute.kind.child or isinstance(attribute, InverseAttribute):
+                msg = f"{attribute.where(cls)}: an owned record holds no dicts, arrays or tables."
+                raise AweTypeError(msg)
+
+
+class DBMeta(type):
+    """Makes persistent classes, and lets a class be asked for its objects."""
+
+    def __init__(cls, name, bases, namespace):
+        super().__init__(name, bases, namespace)
+        declared = _collect(cls)
+        cls._inverses = {n: a for n, a in declared.items() if isinstance(a, InverseAttribute)}
+        cls._attributes = {n: a for n, a in declared.items() if n not in cls._inverses}
+        cls._keys = {}
+        for source, keys in _all_keys(cls).items():
+            for key, kind in keys.items():
+                attribute = KeyAttribute(source, key, kind)
+                attribute.__set_name__(cls, f"{source}[{key}]")
+                cls._keys[source, key] = attribute
+        for attribute in namespace.values():
+            if isinstance(attribute, Attribute):
+                _check_name(cls, attribute)
+        cls._unique = _unique_sets(cls)
+        registry.declare(cls)
+
+    @property
+    def __doc__(cls):
+        text = cls.__dict__.get("__doc__") or f"Objects of the class {cls.__name__}."
+        shown = {**cls._attributes, **cls._inverses}
+        if not shown:
+            return text
+        width = max(len(n) for n in shown)
+        lines = [f"    {n:<{width}}  {a.__doc__}" for n, a in shown.items()]
+        return text.rstrip() + "\n\n    Attributes:\n\n" + "\n".join(lines) + "\n"
+
+    def __getattr__(cls, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = [*cls.__dict__.get("_attributes", ()), *cls.__dict__.get("_inverses", ())]
+        msg = f"{cls.__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
+        raise AweAttributeError(msg)
+
+    def __dir__(cls):
+        return sorted({*super().__dir__(), *cls._attributes, *cls._inverses})
+
+    def __getitem__(cls, object_id):
+        return current.session().find_by_id(cls, object_id)
+
+    def __call__(cls, *args, **kwargs):
+        if cls.__dict__.get("abstract", False):
+            msg = f"{cls.__name__} stands for a kind of objects; make one of its subclasses."
+            raise AweTypeError(msg)
+        return super().__call__(*args, **kwargs)
+
+
+def _all_keys(cls):
+    """Give the declared keys of all bases by dict attribute."""
+    keys = {}
+    for base in reversed(cls.__mro__):
+        for source, declared in base.__dict__.get("key_columns", {}).items():
+            keys.setdefault(source, {}).update(declared)
+    return keys
+
+
+def _check_name(cls, attribute):
+    """Refuse names that a query or an object uses itself."""
+    name = attribute.name
+    taken = name in QUERY_METHODS or any(
+        name in base.__dict__ and not isinstance(base.__dict__[name], Attribute)
+        for base in cls.__mro__[1:]
+    )
+    if taken or name.startswith("_"):
+        msg = (
+            f"{cls.__name__}.{name}: an attribute may not bear the name of a method of a query "
+            "or of an object, nor begin with an underscore."
+        )
+        raise AweTypeError(msg)
+
+
+def _unique_sets(cls):
+    """Give what must be unique: tuples of attribute names, with the class that declared it."""
+    found = []
+    for base in reversed(cls.__mro__):
+        for name, value in base.__dict__.items():
+            if isinstance(value, Attribute) and value.unique:
+                found.append((base.__name__, (name,)))
+        for names in base.__dict__.get("unique_together", ()):
+            for name in names:
+                if name not in cls._attributes:
+                    msg = f"{base.__name__}.unique_together names {name!r}, which is not there."
+                    raise AweLookupError(msg)
+            found.append((base.__name__, tuple(names)))
+    return tuple(found)

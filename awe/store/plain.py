@@ -1,0 +1,117 @@
+"""Plain values as bytes: nothing but numbers, texts, dates and containers can come back."""
+
+import io
+import pickle
+
+import numpy as np
+
+from awe.base.errors import AweError, AweTypeError
+
+__all__ = ["HostileRecordError", "dumps", "loads", "to_plain"]
+
+
+class HostileRecordError(AweError):
+    """A record of the store asks for code that awe does not load."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Builds numbers, texts, containers and datetimes, and refuses all else."""
+
+    def find_class(self, module, name):
+        if (module, name) == ("datetime", "datetime"):
+            return super().find_class(module, name)
+        msg = (
+            f"A record of the store asks for {module}.{name}, which a plain value never does. "
+            "It was not run."
+        )
+        raise HostileRecordError(msg, remedy="Run `awe verify` to see which objects are damaged.")
+
+    def persistent_load(self, pid):
+        msg = f"A plain record of the store holds a reference ({pid!r}). It was not followed."
+        raise HostileRecordError(msg)
+
+
+def dumps(value):
+    """Write a plain value as bytes.
+
+    Parameters
+    ----------
+    value : object
+        None, bool, int, float, str, bytes, datetime, and tuples, lists and
+        dicts of these.
+
+    Returns
+    -------
+    bytes
+        What `loads` reads.
+    """
+    return pickle.dumps(value, protocol=5)
+
+
+def loads(data):
+    """Read a plain value without running anything.
+
+    Parameters
+    ----------
+    data : bytes
+        What `dumps` wrote.
+
+    Returns
+    -------
+    object
+        The value.
+
+    Raises
+    ------
+    HostileRecordError
+        The bytes ask for anything but a plain value.
+    """
+    return _PlainUnpickler(io.BytesIO(data)).load()
+
+
+def to_plain(value, where):
+    """Convert what a user put into a dict to plain values.
+
+    Parameters
+    ----------
+    value : object
+        The value; NumPy scalars and arrays become Python's own.
+    where : str
+        The class and attribute, for the error.
+
+    Returns
+    -------
+    object
+        Only None, bool, int, float, str, bytes, datetime, tuple and dict.
+
+    Raises
+    ------
+    AweTypeError
+        The value or one inside is of another type.
+    """
+    if value is None or type(value) in (bool, int, float, str, bytes):
+        return value
+    if isinstance(value, np.generic):
+        return to_plain(value.item(), where)
+    if isinstance(value, np.ndarray):
+        return to_plain(value.tolist(), where)
+    if isinstance(value, (list, tuple)):
+        return tuple(to_plain(v, where) for v in value)
+    if hasattr(value, "items"):
+        return {_key(k, where): to_plain(v, where) for k, v in value.items()}
+    if type(value).__module__ == "datetime" and hasattr(value, "hour") and hasattr(value, "year"):
+        from awe.base.utc import to_utc
+
+        return to_utc(value)
+    msg = (
+        f"{where} takes numbers, texts, dates, None, and lists and dicts of these, "
+        f"not {type(value).__name__} {value!r}."
+    )
+    raise AweTypeError(msg)
+
+
+def _key(key, where):
+    if isinstance(key, str):
+        return str(key)
+    msg = f"The keys of {where} are texts, not {type(key).__name__} {key!r}."
+    raise AweTypeError(msg)

@@ -1,0 +1,322 @@
+"""Queries: lazy, answered from columns, combined with & | ~."""
+
+
+from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError
+from awe.store import current, results
+from awe.store import expressions as ex
+from awe.store.attributes import path_of
+
+__all__ = ["Query"]
+
+_MISUSE = (
+    "A query is neither true nor false. Combine conditions with & | ~ (not with and, or, not, "
+    "and not as 0 < X.a < 5)"
+)
+
+
+class Query:
+    """The objects of a class that meet a condition and that the context may see.
+
+    Parameters
+    ----------
+    cls : type
+        The class; its subclasses count.
+    condition : condition
+        A tree of `awe.store.expressions`.
+    order : tuple of (str, bool), optional
+        Attributes to sort by, each with True for descending. By default the order of commit.
+    """
+
+    def __init__(self, cls, condition, order=()):
+        self._cls = cls
+        self._condition = condition
+        self._order = order
+        self._found = None
+        self._found_at = None
+
+    # --- combining ---
+
+    def _other(self, other):
+        if not isinstance(other, Query):
+            from awe.store.terms import missing_parentheses
+
+            missing_parentheses("...", getattr(other, "_path", None) or repr(other))
+        if issubclass(other._cls, self._cls):
+            return other._cls
+        if issubclass(self._cls, other._cls):
+            return self._cls
+        msg = (
+            f"A query on {self._cls.__name__} and one on {other._cls.__name__} have no objects "
+            f"in common."
+        )
+        raise AweTypeError(msg)
+
+    def __and__(self, other):
+        cls = self._other(other)
+        return Query(cls, ex.And([self._condition, other._condition]), self._order)
+
+    def __or__(self, other):
+        cls = self._other(other)
+        if self._cls is not other._cls:
+            msg = (
+                f"`|` joins queries on one class, not on {self._cls.__name__} and "
+                f"{other._cls.__name__}."
+            )
+            raise AweTypeError(msg)
+        return Query(cls, ex.Or([self._condition, other._condition]), self._order)
+
+    def __invert__(self):
+        return Query(self._cls, ex.Not(self._condition), self._order)
+
+    def __rand__(self, other):
+        self._other(other)
+
+    __ror__ = __rand__
+
+    def __bool__(self):
+        raise AweTypeError(_MISUSE + ".", remedy="Ask q.exists() or len(q).")
+
+    def project_only(self, project=None):
+        """Narrow the query, in place, to one project.
+
+        Parameters
+        ----------
+        project : Project or str, optional
+            The project or its name. The default is the current one.
+
+        Returns
+        -------
+        Query
+            The query itself.
+        """
+        project = current.context().find_project(project)
+        scope = ex.Scope("project", project._packed, f"project {project.name}")
+        return self._narrow(scope)
+
+    def user_only(self):
+        """Narrow the query, in place, to what the current user created.
+
+        Returns
+        -------
+        Query
+            The query itself.
+        """
+        user = current.context().get_current_user()
+        return self._narrow(ex.Scope("creator", user._packed, f"user {user.name}"))
+
+    def _narrow(self, scope):
+        self._condition = ex.And([self._condition, scope])
+        self._found = None
+        return self
+
+    def order_by(self, *names):
+        """Sort by attributes; missing values come last.
+
+        Parameters
+        ----------
+        *names : str
+            Attributes such as 'DATE_OBS' or 'filter.name'; a minus in front sorts descending.
+
+        Returns
+        -------
+        Query
+            A new query.
+        """
+        order = []
+        for name in names:
+            text = str(getattr(name, "_path", name))
+            text = text.removeprefix(f"{self._cls.__name__}.")
+            path = path_of(self._cls, text.removeprefix("-"))
+            results.check_scalar(path, "order_by")
+            order.append((text.removeprefix("-"), text.startswith("-")))
+        return Query(self._cls, self._condition, tuple(order))
+
+    # --- answers ---
+
+    def _rows(self):
+        """Give the numbers of the objects in order, as of the present snapshot."""
+        session = current.session()
+        session.ensure()
+        stamp = (session.epoch, current.context().version)
+        if self._found is None or self._found_at != stamp:
+            found = results.find(session, self._cls, self._condition)
+            if self._order:
+                found = results.sort(session, self._cls, found, self._order)
+            self._found, self._found_at = found, stamp
+            results.warn_of_unknown(session, self._cls)
+        return self._found
+
+    def __len__(self):
+        session = current.session()
+        session.ensure()
+        stamp = (session.epoch, current.context().version)
+        if self._found is not None and self._found_at == stamp:
+            return len(self._found)
+        results.warn_of_unknown(session, self._cls)
+        return results.count(session, self._cls, self._condition)
+
+    def exists(self):
+        """Tell whether there is any object.
+
+        Returns
+        -------
+        bool
+            True where ``len`` is not 0.
+        """
+        return len(self) > 0
+
+    def __iter__(self):
+        # The rows are fixed here: a commit in the loop's body changes nothing of what it sees.
+        return results.objects(current.session(), self._rows().copy())
+
+    def __getitem__(self, index):
+        rows = self._rows()
+        session = current.session()
+        if isinstance(index, slice):
+            return list(results.objects(session, rows[index]))
+        try:
+            packed = rows[index]
+        except IndexError:
+            msg = f"The query finds {len(rows)} objects of {self._cls.__name__}; there is no "
+            raise IndexError(msg + f"[{index}].") from None
+        return session.get(int(packed))
+
+    def __contains__(self, obj):
+        return bool(getattr(obj, "_packed", 0)) and bool((self._rows() == obj._packed).any())
+
+    def max(self, name):
+        """Give the object with the greatest value.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+
+        Returns
+        -------
+        DBObject or None
+            The first in the order of commit where several have it; None where no object has a
+            value.
+        """
+        return self._extreme(name, greatest=True)
+
+    def min(self, name):
+        """Give the object with the least value.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+
+        Returns
+        -------
+        DBObject or None
+            The first in the order of commit where several have it; None where no object has a
+            value.
+        """
+        return self._extreme(name, greatest=False)
+
+    def _extreme(self, name, greatest):
+        path = path_of(self._cls, str(getattr(name, "_path", name)).split("()")[0])
+        results.check_scalar(path, "max and min")
+        session = current.session()
+        packed = results.extreme(session, self._cls, self._rows(), path, greatest)
+        return None if packed is None else session.get(packed)
+
+    def table(self, *names):
+        """Give attributes of all objects as a table, straight from the columns.
+
+        Parameters
+        ----------
+        *names : str
+            Attributes such as 'DATE_OBS', 'filter.name', 'imstat.max'.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row per object, missing values masked, times as datetime64 in UTC.
+        """
+        if not names:
+            msg = "table() takes the names of attributes, such as q.table('DATE_OBS')."
+            raise AweTypeError(msg)
+        return results.table(current.session(), self._cls, self._rows(), names)
+
+    def stats(self, name):
+        """Give count, least, greatest, mean, median and standard deviation.
+
+        Parameters
+        ----------
+        name : str
+            A number attribute.
+
+        Returns
+        -------
+        Statistics
+            None and NaN are counted apart and otherwise ignored.
+        """
+        path = path_of(self._cls, name)
+        return results.statistics(current.session(), self._cls, self._rows(), path)
+
+    def explain(self):
+        """Print how many objects remain after each condition, and which one left none.
+
+        Returns
+        -------
+        list of (str, int)
+            Each condition with the count after it.
+        """
+        terms = _flat(self._condition)
+        session = current.session()
+        session.ensure()
+        steps = [(f"all {self._cls.__name__} you may see", ex.Everything())]
+        steps += [(str(t), t) for t in terms]
+        counts, before, emptied = [], [], None
+        for text, term in steps:
+            before.append(term)
+            number = results.count(session, self._cls, ex.And(before))
+            counts.append((text, number))
+            if number == 0 and emptied is None:
+                emptied = text
+        for text, number in counts:
+            mark = "  <- leaves none" if text == emptied else ""
+            print(f"{number:>10}  {text}{mark}")
+        return counts
+
+    def __repr__(self):
+        return f"<Query on {self._cls.__name__}: {self._condition}; {len(self)} objects>"
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        msg = f"A query has no attribute {name!r}."
+        if name in self._cls._attributes:
+            msg += f" {name} belongs to each {self._cls.__name__}: [x.{name} for x in query]."
+        raise AweAttributeError(msg)
+
+    def one(self):
+        """Give the only object.
+
+        Returns
+        -------
+        DBObject
+            The object.
+
+        Raises
+        ------
+        AweLookupError
+            There is none, or more than one.
+        """
+        rows = self._rows()
+        if len(rows) != 1:
+            msg = f"{len(rows)} objects of {self._cls.__name__} meet {self._condition}, not one."
+            remedy = "Ask q.explain() which condition leaves none." if len(rows) == 0 else None
+            raise AweLookupError(msg, remedy=remedy)
+        return current.session().get(int(rows[0]))
+
+
+def _flat(condition):
+    if isinstance(condition, ex.And):
+        return [t for term in condition.terms for t in _flat(term)]
+    return [] if isinstance(condition, ex.Everything) else [condition]
+
+

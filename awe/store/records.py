@@ -1,0 +1,290 @@
+"""The records of the object store: the only classes that ZODB ever builds.
+
+Objects of the user's classes are not ZODB records themselves. A class's objects stand as rows in
+pages, and their values once more as columns in segments; a page or a column is one record.
+"""
+
+from BTrees.IOBTree import IOBTree
+from BTrees.LOBTree import LOBTree
+from BTrees.OOBTree import OOBTree
+from persistent import Persistent
+
+from awe.store import plain
+from awe.store.columns import pack_column, unpack_column
+
+__all__ = [
+    "DELETED",
+    "PAGE_ROWS",
+    "STORE_VERSION",
+    "VOCABULARY",
+    "Child",
+    "ClassSchema",
+    "Clock",
+    "ColumnRecord",
+    "Domains",
+    "Extent",
+    "Page",
+    "Row",
+    "Segment",
+    "StoreRoot",
+    "Unique",
+]
+
+STORE_VERSION = 1
+PAGE_ROWS = 32
+DELETED = 0
+VOCABULARY = 1
+
+
+class Row:
+    """One object's row in a page.
+
+    Attributes
+    ----------
+    layout : int
+        Which of the class's layouts the payload has.
+    object_id : bytes
+        The 16 bytes of the UUID.
+    domain : int
+        Creator, project and level, as a number in `Domains`.
+    serial : int
+        Counts all objects of the store in the order of commit.
+    committed : int
+        Store time of the commit, microseconds UTC.
+    payload : bytes
+        The raw values, as `awe.store.plain` writes them.
+    """
+
+    __slots__ = ("committed", "domain", "layout", "object_id", "payload", "raws", "serial")
+
+    def __init__(self, layout, object_id, domain, serial, committed, payload, raws=None):
+        self.layout = layout
+        self.object_id = object_id
+        self.domain = domain
+        self.serial = serial
+        self.committed = committed
+        self.payload = payload
+        self.raws = raws
+
+    def values(self):
+        """Give the raw values as a tuple."""
+        if self.raws is None:
+            self.raws = plain.loads(self.payload)
+        return self.raws
+
+    def plain(self):
+        """Give what the page keeps of the row."""
+        return (
+            self.layout,
+            self.object_id,
+            self.domain,
+            self.serial,
+            self.committed,
+            self.payload,
+        )
+
+
+class Page(Persistent):
+    """Some consecutive rows of one class, kept as one block of bytes."""
+
+    def __init__(self):
+        self.children = None
+        self._blob = plain.dumps(())
+        self._v_rows = []
+
+    def __getstate__(self):
+        rows = self.__dict__.get("_v_rows")
+        if rows is None:
+            return (self._blob, self.children)
+        return (plain.dumps(tuple(None if r is None else r.plain() for r in rows)), self.children)
+
+    def __setstate__(self, state):
+        self._blob, self.children = state
+
+    @property
+    def rows(self):
+        """The rows as a list; None where an object was deleted."""
+        self._p_activate()
+        rows = self.__dict__.get("_v_rows")
+        if rows is None:
+            rows = [None if r is None else Row(*r) for r in plain.loads(self._blob)]
+            self._v_rows = rows
+        return rows
+
+    def set_child(self, slot, name, child):
+        """Keep a child record of the row in a slot, or drop it."""
+        children = dict(self.children or {})
+        if child is None:
+            children.pop((slot, name), None)
+        else:
+            children[slot, name] = child
+        self.children = children or None
+
+
+class Child(Persistent):
+    """A dict, array or table: bytes that are loaded when touched."""
+
+    def __init__(self, data):
+        self.data = data
+
+
+class ColumnRecord(Persistent):
+    """The values of one attribute in one segment."""
+
+    def __init__(self, column):
+        self._packed = plain.dumps(pack_column(column))
+        self._v_column = column
+
+    @property
+    def column(self):
+        """The values as a column of `awe.store.columns`."""
+        self._p_activate()
+        column = self.__dict__.get("_v_column")
+        if column is None:
+            column = unpack_column(plain.loads(self._packed))
+            self._v_column = column
+        return column
+
+
+class Segment(Persistent):
+    """A run of rows of one class, kept column by column.
+
+    Attributes
+    ----------
+    start : int
+        The first row.
+    count : int
+        The number of rows, deleted ones included.
+    columns : dict of str to ColumnRecord
+        By path; a column of one value stands in the zones only.
+    """
+
+    def __init__(self, start, count, zones, specs, columns):
+        self.start = start
+        self.count = count
+        self.columns = columns
+        self._head = plain.dumps((zones, specs))
+
+    def _both(self):
+        self._p_activate()
+        head = self.__dict__.get("_v_both")
+        if head is None:
+            head = plain.loads(self._head)
+            self._v_both = head
+        return head
+
+    @property
+    def zones(self):
+        """By path: (least, greatest, any missing, all one value), or None."""
+        return self._both()[0]
+
+    @property
+    def specs(self):
+        """By path: the kind of the column as the schema records it."""
+        return self._both()[1]
+
+    def set_zone(self, path, spec, zone):
+        """Change the kind and the zone of one path."""
+        zones, specs = self._both()
+        self._head = plain.dumps(({**zones, path: zone}, {**specs, path: spec}))
+        self._v_both = None
+
+
+class Extent(Persistent):
+    """All objects of one class: their rows in pages, the older ones also in segments.
+
+    Attributes
+    ----------
+    code : int
+        The class's number in this store.
+    count : int
+        The number of rows, deleted ones included.
+    in_segments : int
+        How many of the first rows stand in segments; the others are the tail.
+    pages : LOBTree
+        Pages by row number // `PAGE_ROWS`.
+    segments : tuple of Segment
+        In the order of rows.
+    """
+
+    def __init__(self, code):
+        self.code = code
+        self.count = 0
+        self.in_segments = 0
+        self.pages = LOBTree()
+        self.segments = ()
+
+    def row(self, number):
+        """Give one row, or None where the object was deleted or never was."""
+        page = self.pages.get(number // PAGE_ROWS)
+        if page is None or number >= self.count:
+            return None
+        return page.rows[number % PAGE_ROWS]
+
+
+class ClassSchema(Persistent):
+    """What the store knows of a class.
+
+    Attributes
+    ----------
+    name : str
+        The stable name under which it was first stored.
+    code : int
+        Its number in this store.
+    bases : tuple of str
+        The names of the classes it derives from.
+    layouts : tuple
+        Each a tuple of (attribute, spec): the order of values in a payload.
+    defaults : dict
+        Raw default of each attribute that was added later.
+    """
+
+    def __init__(self, name, code, bases):
+        self.name = name
+        self.code = code
+        self.bases = bases
+        self.layouts = ()
+        self.defaults = {}
+
+
+class Clock(Persistent):
+    """The time of the last commit, and the number of objects ever stored."""
+
+    def __init__(self):
+        self.time = 0
+        self.serial = 0
+
+
+class Domains(Persistent):
+    """All combinations of creator, project and level that occur, by number."""
+
+    def __init__(self):
+        self.triples = ((0, 0, 0), (0, 0, 9))
+
+    def number(self, triple):
+        """Give the number of a combination, a new one where it is the first."""
+        if triple not in self.triples:
+            self.triples = (*self.triples, triple)
+        return self.triples.index(triple)
+
+
+class Unique(Persistent):
+    """The objects by the value of what must be unique."""
+
+    def __init__(self):
+        self.tree = OOBTree()
+
+
+class StoreRoot(Persistent):
+    """Where everything hangs."""
+
+    def __init__(self):
+        self.version = STORE_VERSION
+        self.clock = Clock()
+        self.domains = Domains()
+        self.schemas = OOBTree()
+        self.names = IOBTree()
+        self.extents = IOBTree()
+        self.unique = OOBTree()
+        self.changes = LOBTree()
+        self.tombstones = LOBTree()

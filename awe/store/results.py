@@ -1,0 +1,482 @@
+"""Answers of queries: rows, counts, order, tables and statistics, all from columns."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+from awe.base.errors import AweTypeError, AweWarning
+from awe.store import expressions as ex
+from awe.store.attributes import InverseAttribute
+from awe.store.blocks import blocks_of
+from awe.store.columns import NumberColumn, TextColumn, column_from_values, concatenate
+from awe.store.kinds import (
+    BoolKind,
+    DatetimeKind,
+    FloatKind,
+    IntKind,
+    LinkKind,
+    ListKind,
+    OwnedKind,
+    StrKind,
+)
+from awe.store.session import ROW_BITS
+
+__all__ = [
+    "Statistics",
+    "check_scalar",
+    "column_of",
+    "count",
+    "extreme",
+    "find",
+    "objects",
+    "sort",
+    "statistics",
+    "table",
+    "warn_of_unknown",
+]
+
+_warned = set()
+_ROW_MASK = (1 << ROW_BITS) - 1
+
+
+def find(session, cls, condition):
+    """Find the objects that meet a condition.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    cls : type
+        The class; its subclasses count.
+    condition : condition
+        What they must meet.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        Their numbers, in the order of commit.
+    """
+    bound = ex.And([ex.visible(session), condition.bind(session)])
+    parts, serials = [], []
+    extents = session.extents_of(cls)
+    for _, extent in extents:
+        base = extent.code << ROW_BITS
+        for block, answer in ex.matching(session, extent, bound):
+            rows = np.arange(block.count) if answer is True else np.flatnonzero(answer)
+            parts.append(rows + (base + block.start))
+            if len(extents) > 1:
+                serials.append(block.column("$serial").values[rows])
+    if not parts:
+        return np.empty(0, np.int64)
+    found = np.concatenate(parts)
+    if len(extents) > 1:
+        found = found[np.argsort(np.concatenate(serials), kind="stable")]
+    return found
+
+
+def count(session, cls, condition):
+    """Count the objects that meet a condition.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    cls : type
+        The class; its subclasses count.
+    condition : condition
+        What they must meet.
+
+    Returns
+    -------
+    int
+        Their number.
+    """
+    bound = ex.And([ex.visible(session), condition.bind(session)])
+    total = 0
+    for _, extent in session.extents_of(cls):
+        for block, answer in ex.matching(session, extent, bound):
+            total += block.count if answer is True else int(np.count_nonzero(answer))
+    return total
+
+
+def objects(session, numbers):
+    """Give the objects of some numbers one by one.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    numbers : numpy.ndarray of int64
+        Their numbers.
+
+    Yields
+    ------
+    DBObject
+        In the given order. One that was deleted meanwhile still comes; its attributes say so.
+    """
+    for number in numbers.tolist():
+        yield session.get(number)
+
+
+def warn_of_unknown(session, cls):
+    """Warn once of stored subclasses that this process does not know.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    cls : type
+        The class that was asked for.
+    """
+    for name, number in session.unknown_subclasses(cls).items():
+        key = (session.where, name, number)
+        if key not in _warned:
+            _warned.add(key)
+            warnings.warn(
+                f"{number} objects of the class {name}, a kind of {cls.__name__}, are left out: "
+                f"the class is not known here. Put its file into AWE_HOME/recipes.",
+                AweWarning,
+                stacklevel=4,
+            )
+
+
+def check_scalar(path, what):
+    """Raise where an attribute cannot be sorted or summed.
+
+    Parameters
+    ----------
+    path : Path
+        The attribute.
+    what : str
+        What was wanted, for the error.
+    """
+    scalar = (BoolKind, DatetimeKind, FloatKind, IntKind, StrKind)
+    if not isinstance(path.kind, scalar) or isinstance(path.attribute, InverseAttribute):
+        msg = f"{what} takes a number, text or time; {path} is a {path.attribute.type_text()}."
+        raise AweTypeError(msg)
+
+
+# --- values of rows ---
+
+
+def column_of(session, numbers, path):
+    """Give one attribute of some objects as a column.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    numbers : numpy.ndarray of int64
+        The objects, all of the path's class.
+    path : Path
+        The attribute, perhaps behind links.
+
+    Returns
+    -------
+    NumberColumn, TextColumn or ListColumn
+        One row per object; missing where a link on the way is None or may not be followed.
+    """
+    link, rest = path.split()
+    if rest is None:
+        return _leaf_column(session, numbers, path)
+    links = _leaf_column(session, numbers, link)
+    wanted = links.values if links.nulls is None else links.values[~links.nulls]
+    unique = np.unique(wanted)
+    unique = unique[_followable(session, unique)]
+    if len(unique) == 0:
+        return column_from_values(_spec(rest), [_nothing(rest)] * len(numbers))
+    behind = column_of(session, unique, rest)
+    at = np.searchsorted(unique, links.values)
+    at[at == len(unique)] = 0
+    lost = unique[at] != links.values
+    if links.nulls is not None:
+        lost |= links.nulls
+    return _take_or_null(behind, at, lost)
+
+
+def _spec(path):
+    attribute = path.attribute
+    if isinstance(path.kind, OwnedKind) or path.kind.child:
+        return "present"
+    return attribute.kind.spec
+
+
+def _nothing(path):
+    return () if isinstance(path.kind, ListKind) else None
+
+
+def _take_or_null(column, at, lost):
+    taken = column.take(at)
+    if not lost.any():
+        return taken
+    if isinstance(taken, TextColumn):
+        codes = np.array(taken.codes)
+        codes[lost] = -1
+        return TextColumn(taken.words, codes)
+    if isinstance(taken, NumberColumn):
+        nulls = lost if taken.nulls is None else taken.nulls | lost
+        return NumberColumn(taken.spec, taken.values, nulls)
+    values = [() if gone else v for v, gone in zip(taken.to_list(), lost.tolist(), strict=True)]
+    return column_from_values(("list", taken.items.spec), values)
+
+
+def _followable(session, numbers):
+    """Tell of sorted object numbers which the user may see."""
+    seen = np.zeros(len(numbers), bool)
+    triples = session.root.domains.triples
+    may = np.array([session.may_see(n) for n in range(len(triples))])
+    may[0] = False
+    for _code, places, blocks in _by_block(session, numbers):
+        for block, inside, rows in blocks:
+            seen[places[inside]] = may[block.column("$domain").values[rows]]
+    return seen
+
+
+def _by_block(session, numbers):
+    """Group object numbers by class and by block.
+
+    Yields (class number, places in ``numbers``, [(block, which of the places, rows in it)]).
+    """
+    codes = numbers >> ROW_BITS
+    for code in np.unique(codes).tolist():
+        extent = session.root.extents[code]
+        places = np.flatnonzero(codes == code)
+        rows = numbers[places] & _ROW_MASK
+        groups = []
+        for block in blocks_of(session, extent):
+            inside = np.flatnonzero((rows >= block.start) & (rows < block.start + block.count))
+            if len(inside):
+                groups.append((block, inside, rows[inside] - block.start))
+        yield code, places, groups
+
+
+def _leaf_column(session, numbers, path):
+    if isinstance(path.attribute, InverseAttribute):
+        msg = f"{path} is computed from the other side and has no column."
+        raise AweTypeError(msg)
+    if len(numbers) == 0:
+        return column_from_values(_spec(path), [])
+    parts, places = [], []
+    for _code, all_places, groups in _by_block(session, numbers):
+        for block, inside, rows in groups:
+            column = block.column(path.column)
+            whole = len(rows) == block.count and bool((np.diff(rows) == 1).all())
+            parts.append(column if whole else column.take(rows))
+            places.append(all_places[inside])
+    joined = concatenate(parts)
+    order = np.concatenate(places)
+    if (np.diff(order) == 1).all():
+        return joined
+    back = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    return joined.take(back)
+
+
+# --- order, extremes, statistics, tables ---
+
+
+def _ranks(column):
+    """Give sortable numbers of a column and the mask of missing rows."""
+    missing = column.missing()
+    if missing is None:
+        missing = np.zeros(len(column), bool)
+    if isinstance(column, TextColumn):
+        return column.codes, missing
+    return column.values, missing
+
+
+def sort(session, cls, numbers, order):
+    """Sort objects by attributes.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    cls : type
+        Their class.
+    numbers : numpy.ndarray of int64
+        The objects in the order of commit.
+    order : tuple of (str, bool)
+        Attributes, each with True for descending.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        Sorted, missing values last, equal ones in the order of commit.
+    """
+    from awe.store.attributes import path_of
+
+    for name, descending in reversed(order):
+        values, missing = _ranks(column_of(session, numbers, path_of(cls, name)))
+        there = np.flatnonzero(~missing)
+        keys = values[there]
+        if descending:
+            # Sorting the reversed keys keeps equal ones in order after turning back.
+            by = there[::-1][np.argsort(keys[::-1], kind="stable")][::-1]
+        else:
+            by = there[np.argsort(keys, kind="stable")]
+        numbers = numbers[np.concatenate([by, np.flatnonzero(missing)])]
+    return numbers
+
+
+def extreme(session, cls, numbers, path, greatest):
+    """Find the object with the least or greatest value.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    cls : type
+        The class asked for.
+    numbers : numpy.ndarray of int64
+        The objects.
+    path : Path
+        The attribute.
+    greatest : bool
+        Whether the greatest is wanted.
+
+    Returns
+    -------
+    int or None
+        The first such object's number; None where none has a value.
+    """
+    if len(numbers) == 0:
+        return None
+    values, missing = _ranks(column_of(session, numbers, path))
+    there = np.flatnonzero(~missing)
+    if len(there) == 0:
+        return None
+    at = np.argmax(values[there]) if greatest else np.argmin(values[there])
+    return int(numbers[there[at]])
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """Statistics of one attribute over a query.
+
+    Attributes
+    ----------
+    name, unit : str
+        The attribute and its unit.
+    count, missing : int
+        Objects with a value, and without (None or NaN).
+    min, max, mean, median, stdev : float or None
+        Of the values; the standard deviation is that of the population.
+    """
+
+    name: str
+    unit: str
+    count: int
+    missing: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    median: float | None
+    stdev: float | None
+
+    def __str__(self):
+        unit = f" {self.unit}" if self.unit else ""
+        if not self.count:
+            return f"{self.name}: no values, {self.missing} missing"
+        return (
+            f"{self.name}: {self.count} values, {self.missing} missing, min {self.min:.6g}, "
+            f"max {self.max:.6g}, mean {self.mean:.6g}, median {self.median:.6g}, "
+            f"stdev {self.stdev:.6g}{unit}"
+        )
+
+    __repr__ = __str__
+
+
+def statistics(session, cls, numbers, path):
+    """Compute statistics of a number attribute.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    cls : type
+        The class asked for.
+    numbers : numpy.ndarray of int64
+        The objects.
+    path : Path
+        The attribute.
+
+    Returns
+    -------
+    Statistics
+        None and NaN are ignored and counted apart.
+    """
+    if not isinstance(path.kind, (IntKind, FloatKind)):
+        msg = f"stats takes a number; {path} is a {path.attribute.type_text()}."
+        raise AweTypeError(msg)
+    column = column_of(session, numbers, path)
+    missing = column.missing()
+    values = column.values if missing is None else column.values[~missing]
+    unit = path.attribute.unit or ""
+    lost = len(column) - len(values)
+    if len(values) == 0:
+        return Statistics(str(path), unit, 0, lost, None, None, None, None, None)
+    low, high = values.min().item(), values.max().item()
+    middle = float(np.median(values))
+    mean, stdev = float(values.mean()), float(values.std())
+    return Statistics(str(path), unit, len(values), lost, low, high, mean, middle, stdev)
+
+
+def table(session, cls, numbers, names):
+    """Make a table of attributes.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    cls : type
+        The class asked for.
+    numbers : numpy.ndarray of int64
+        The objects.
+    names : sequence of str
+        The attributes.
+
+    Returns
+    -------
+    astropy.table.Table
+        One row per object.
+    """
+    from astropy.table import Column, MaskedColumn, Table
+
+    from awe.store.attributes import path_of
+
+    out = Table()
+    for name in names:
+        path = path_of(cls, str(getattr(name, "_path", name)).removeprefix(f"{cls.__name__}."))
+        values, mask = _table_values(session, column_of(session, numbers, path), path)
+        kind = Column if mask is None else MaskedColumn
+        extra = {} if mask is None else {"mask": mask}
+        attribute = path.attribute
+        out[path.column] = kind(
+            values, unit=attribute.unit, description=attribute.doc, copy=False, **extra
+        )
+    return out
+
+
+def _table_values(session, column, path):
+    """Give the values of a table's column, and its mask or None."""
+    mask = column.missing()
+    if isinstance(column, TextColumn):
+        words = np.array([*column.words, ""])
+        return words[column.codes], mask
+    if not isinstance(column, NumberColumn):
+        values = np.empty(len(column), object)
+        values[:] = column.to_list()
+        if isinstance(path.kind.item, LinkKind):
+            values[:] = [tuple(session.follow(p) for p in v) for v in values]
+        return values, None
+    if isinstance(path.kind, DatetimeKind):
+        return column.values.astype("datetime64[us]"), mask
+    if isinstance(path.kind, LinkKind):
+        values = np.empty(len(column), object)
+        values[:] = [None if p is None else session.follow(p) for p in column.to_list()]
+        return values, mask
+    return np.array(column.values), mask
+
+

@@ -1,0 +1,200 @@
+"""Selection by plain names: select, get and get_or_create."""
+
+from awe.base.errors import AweAttributeError, AweLookupError, did_you_mean
+from awe.store import current, results
+from awe.store import expressions as ex
+from awe.store.attributes import Path, path_of
+from awe.store.kinds import LinkKind, StrKind
+from awe.store.query import Query
+from awe.store.terms import Term
+
+__all__ = ["get", "get_or_create", "select"]
+
+
+def select(cls, criteria):
+    """Query a class by plain names.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    criteria : dict
+        Attribute and value; for a link an object, or the name of what it points to.
+
+    Returns
+    -------
+    Query
+        The objects that meet all of them.
+    """
+    query = Query(cls, ex.Everything())
+    for name, value in criteria.items():
+        query = query & _condition(cls, name, value)
+    return query
+
+
+def _condition(cls, name, value):
+    known = {**cls._attributes, **cls._inverses}
+    if name not in known:
+        msg = f"{cls.__name__} has no attribute {name!r} to select by.{did_you_mean(name, known)}"
+        raise AweAttributeError(msg)
+    term = Term(Path(cls, (known[name],)))
+    if isinstance(known[name].kind, LinkKind) and isinstance(value, str):
+        term = term.name
+    if isinstance(value, str) and isinstance(term._path.kind, StrKind) and set(value) & set("*?"):
+        return term.like(value)
+    if isinstance(value, (list, tuple)):
+        return term.in_(value)
+    return term == value
+
+
+def get(cls, criteria):
+    """Give the one object with some values, or raise.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    criteria : dict
+        As for `select`.
+
+    Returns
+    -------
+    DBObject
+        The object.
+    """
+    query = select(cls, criteria)
+    found = query[:4]
+    if len(found) == 1:
+        return found[0]
+    wanted = ", ".join(f"{n}={v!r}" for n, v in criteria.items())
+    if found:
+        names = ", ".join(repr(o) for o in found[:3])
+        msg = f"{len(query)} objects of {cls.__name__} have {wanted}: {names} ..."
+        raise AweLookupError(msg, remedy="Give more, or take all with select(...).")
+    msg = f"No {cls.__name__} that you may see has {wanted}.{_nearest(cls, criteria)}"
+    raise AweLookupError(msg)
+
+
+def _nearest(cls, criteria):
+    """Name the values that exist and are most like the texts asked for."""
+    for name, value in criteria.items():
+        path = path_of(cls, name)
+        if isinstance(path.kind, LinkKind):
+            path = path.step("name")
+        if isinstance(value, str) and isinstance(path.kind, StrKind):
+            hint = did_you_mean(value, values_of(path))
+            if hint:
+                return hint
+    return ""
+
+
+def values_of(path, most=1000):
+    """Give the different texts that an attribute has in what the context may see.
+
+    Parameters
+    ----------
+    path : Path
+        A text attribute.
+    most : int, optional
+        Where there are more different ones, only as many. The default is 1000.
+
+    Returns
+    -------
+    list of str
+        Sorted.
+    """
+    session = current.session()
+    session.ensure()
+    link, rest = path.split()
+    if rest is not None:
+        return values_of(rest, most)
+    numbers = results.find(session, link.cls, ex.Everything())
+    column = results.column_of(session, numbers, link)
+    used = set(column.codes.tolist()) - {-1}
+    return sorted(column.words[code] for code in sorted(used)[:most])
+
+
+def get_or_create(cls, values):
+    """Give the object with some unique values, or a new one.
+
+    Parameters
+    ----------
+    cls : type
+        A class with something unique.
+    values : dict
+        Attributes.
+
+    Returns
+    -------
+    DBObject
+        The stored object, or a new one that is shared until it is committed.
+    """
+    obj = cls(**values)
+    session = current.session()
+    session.ensure()
+    key = (cls.__name__, current.context().version, *_unique_values(obj))
+    waiting = session.interned.get(key)
+    if waiting is not None and not waiting.is_committed:
+        return waiting
+    for _, names in cls._unique:
+        if any(_is_new(obj._new[n]) for n in names):
+            break
+        query = Query(cls, ex.Everything())
+        for name in names:
+            query = query & (Term(Path(cls, (cls._attributes[name],))) == obj._new[name])
+        if not cls.vocabulary:
+            query = _own_scope(query)
+        found = query[:1]
+        if found:
+            return found[0]
+    object.__setattr__(obj, "_interned", True)
+    session.interned[key] = obj
+    return obj
+
+
+def _is_new(value):
+    return getattr(value, "_packed", 1) == 0
+
+
+def _own_scope(query):
+    """Narrow to where uniqueness holds: the project, at level 1 the creator within it."""
+    context = current.context()
+    query.project_only()
+    if context.privileges == 1:
+        level_one = query & ~_above_one(query._cls)
+        return level_one.user_only()
+    return query
+
+
+def _above_one(cls):
+    return Query(cls, LevelAbove(1))
+
+
+class LevelAbove:
+    """The condition that an object lies above a level."""
+
+    def __init__(self, level):
+        self.level = level
+
+    def bind(self, session):
+        """Give the condition ready for one snapshot."""
+        import numpy as np
+
+        triples = session.root.domains.triples
+        return ex.DomainTerm(np.array([t[2] > self.level for t in triples]))
+
+    def __str__(self):
+        return f"level > {self.level}"
+
+
+def _unique_values(obj):
+    """Give what makes an object unique, as something that can be a key."""
+    for _, names in obj._unique:
+        values = []
+        for name in names:
+            value = obj._new[name]
+            values.append(id(value) if hasattr(value, "_packed") else value)
+        yield (names, tuple(values))
+
+
+__all__ += ["values_of"]

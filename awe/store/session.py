@@ -1,0 +1,384 @@
+"""A session: one process's view of the store, as of one moment."""
+
+import os
+import weakref
+from pathlib import Path
+
+from awe.base.errors import AweLookupError
+from awe.base.utc import from_microseconds
+from awe.store import plain, registry
+from awe.store.lock import AdvisoryLock, FileLock
+from awe.store.records import PAGE_ROWS, STORE_VERSION, StoreRoot
+from awe.store.storage import StoreError, make_transaction_manager, open_database
+
+__all__ = ["ROW_BITS", "Session", "code_of", "pack", "row_of"]
+
+ROW_BITS = 40
+_ROW_MASK = (1 << ROW_BITS) - 1
+
+
+def pack(code, row):
+    """Give the number of an object in this store.
+
+    Parameters
+    ----------
+    code : int
+        The class's number.
+    row : int
+        The row in the class's extent.
+
+    Returns
+    -------
+    int
+        Both in one number, never 0.
+    """
+    return (code << ROW_BITS) | row
+
+
+def code_of(packed):
+    """Give the class's number out of an object's number."""
+    return packed >> ROW_BITS
+
+
+def row_of(packed):
+    """Give the row out of an object's number."""
+    return packed & _ROW_MASK
+
+
+class Session:
+    """One process's handle on a store.
+
+    Parameters
+    ----------
+    where : str or pathlib.Path
+        A folder for the embedded store, or ``postgresql://...``.
+    lock_folder : pathlib.Path, optional
+        Where the lock file lies; by default the store's folder.
+
+    Attributes
+    ----------
+    epoch : int
+        Grows when the snapshot moves to other contents; what was read before is read again.
+    identity : weakref.WeakValueDictionary
+        The objects in memory by their number in the store.
+    staged : dict
+        Objects with edits that are not committed, by number.
+    visibility : object or None
+        Decides who sees what; without one everything is seen.
+    """
+
+    def __init__(self, where, lock_folder=None):
+        self.where = str(where)
+        self._process = os.getpid()
+        if self.where.startswith("postgres"):
+            self.lock = AdvisoryLock(self.where)
+        else:
+            folder = Path(lock_folder or where)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.lock = FileLock(folder / "write.lock")
+        self.epoch = 0
+        self._seen_time = -1
+        self.identity = weakref.WeakValueDictionary()
+        self.interned = weakref.WeakValueDictionary()
+        self.unsaved = weakref.WeakSet()
+        self.staged = {}
+        self.visibility = None
+        self._tails = {}
+        self._schema_cache = {}
+        self._manager = make_transaction_manager()
+        self._open()
+
+    def _open(self):
+        fresh = not self.where.startswith("postgres") and not (
+            Path(self.where) / "main.sqlite3"
+        ).exists()
+        if fresh:
+            with self.lock.held():
+                self._database = open_database(self.where)
+        else:
+            self._database = open_database(self.where)
+        self._connection = self._database.open(self._manager)
+        self.begin()
+        if self.root is None:
+            with self.lock.held():
+                self.begin()
+                if self.root is None:
+                    self._connection.root()["awe"] = StoreRoot()
+                    self._manager.commit()
+            self.begin()
+        if self.root.version > STORE_VERSION:
+            version = self.root.version
+            self.close()
+            msg = (
+                f"The store {self.where} was written by a newer awe (version {version} of the "
+                f"store, this awe reads up to {STORE_VERSION})."
+            )
+            raise StoreError(msg, remedy="Upgrade awe: pip install --upgrade awe")
+
+    # --- snapshots ---
+
+    @property
+    def root(self):
+        """The root of everything, or None in a store that is just being made."""
+        return self._connection.root().get("awe")
+
+    @property
+    def in_snapshot(self):
+        """Whether a snapshot is held."""
+        return self._manager._txn is not None
+
+    def begin(self):
+        """Move to the newest contents and hold them."""
+        self._check_process()
+        if self.in_snapshot:
+            self._manager.abort()
+        self._manager.begin()
+        root = self.root
+        time = -1 if root is None else root.clock.time
+        if time != self._seen_time:
+            self._seen_time = time
+            self.epoch += 1
+            self._tails.clear()
+            self._schema_cache.clear()
+
+    def end(self):
+        """Let go of the snapshot, so that the store's log can be folded back."""
+        if self.in_snapshot:
+            self._manager.abort()
+
+    def ensure(self):
+        """Hold a snapshot if none is held."""
+        if self._process != os.getpid():
+            self._check_process()
+        if not self.in_snapshot:
+            self.begin()
+
+    def commit_transaction(self):
+        """Commit what was changed in the records, and begin anew."""
+        self._manager.commit()
+        self.begin()
+
+    def abort_transaction(self):
+        """Undo what was changed in the records, and begin anew."""
+        self._manager.abort()
+        self.epoch += 1
+        self._tails.clear()
+        self._schema_cache.clear()
+        self.begin()
+
+    def _check_process(self):
+        if self._process != os.getpid():
+            msg = (
+                "This process was forked from one that has the store open; a handle on the store "
+                "cannot be used on both sides of a fork."
+            )
+            raise StoreError(msg, remedy="Open the store anew in the child: context.reopen()")
+
+    def close(self):
+        """Let go of the store."""
+        if self._process != os.getpid():
+            return
+        if self.in_snapshot:
+            self._manager.abort()
+        self._connection.close()
+        self._manager.begin()
+        self._database.close()
+
+    # --- classes ---
+
+    def schema(self, cls):
+        """Give what the store knows of a class, or None where it never stored one.
+
+        Parameters
+        ----------
+        cls : type
+            A persistent class.
+
+        Returns
+        -------
+        ClassSchema or None
+            By the class's name or one of its former names.
+        """
+        name = cls.__name__
+        if name not in self._schema_cache:
+            found = None
+            for candidate in (name, *cls.__dict__.get("former_names", ())):
+                found = self.root.schemas.get(candidate)
+                if found is not None:
+                    break
+            self._schema_cache[name] = found
+        return self._schema_cache[name]
+
+    def extent(self, cls):
+        """Give the extent of a class, or None where it never stored an object."""
+        schema = self.schema(cls)
+        return None if schema is None else self.root.extents[schema.code]
+
+    def schema_of_code(self, code):
+        """Give what the store knows of the class with a number."""
+        return self.root.schemas[self.root.names[code]]
+
+    def class_of_code(self, code):
+        """Give the class with a number, or None where this process does not know it."""
+        return registry.known_class(self.root.names[code])
+
+    def extents_of(self, cls):
+        """Give the extents of a class and its subclasses that hold objects.
+
+        Parameters
+        ----------
+        cls : type
+            A persistent class.
+
+        Returns
+        -------
+        list of (type, Extent)
+            In the order in which the classes were declared.
+        """
+        found = []
+        for each in registry.subclasses(cls):
+            extent = self.extent(each)
+            if extent is not None and extent.count:
+                found.append((each, extent))
+        return found
+
+    def unknown_subclasses(self, cls):
+        """Give the stored subclasses of a class that this process does not know.
+
+        Returns
+        -------
+        dict of str to int
+            The number of rows by name.
+        """
+        names = {cls.__name__, *cls.__dict__.get("former_names", ())}
+        unknown = {}
+        for name, schema in self.root.schemas.items():
+            if names & set(schema.bases) and registry.known_class(name) is None:
+                count = self.root.extents[schema.code].count
+                if count:
+                    unknown[name] = count
+        return unknown
+
+    # --- objects ---
+
+    def row(self, packed):
+        """Give the row of an object, or None where it was deleted."""
+        self.ensure()
+        extent = self.root.extents.get(code_of(packed))
+        return None if extent is None else extent.row(row_of(packed))
+
+    def children(self, packed):
+        """Give the child records of an object as {name: Child}."""
+        extent = self.root.extents[code_of(packed)]
+        page = extent.pages[row_of(packed) // PAGE_ROWS]
+        page.rows  # noqa: B018  # loads the page, and with it `children`
+        slot = row_of(packed) % PAGE_ROWS
+        return {n: c for (s, n), c in (page.children or {}).items() if s == slot}
+
+    def get(self, packed):
+        """Give the object of a number: always the same one while it is in memory.
+
+        Parameters
+        ----------
+        packed : int
+            The object's number in the store.
+
+        Returns
+        -------
+        DBObject or UnknownObject
+            The object.
+        """
+        found = self.identity.get(packed)
+        if found is None:
+            self.ensure()
+            cls = self.class_of_code(code_of(packed))
+            if cls is None:
+                found = registry.find_class("UnknownObject")._stored(self, packed)
+            else:
+                found = cls._stored(self, packed)
+            self.identity[packed] = found
+        return found
+
+    def follow(self, packed):
+        """Give what a link points to, or a placeholder where it may not be seen."""
+        row = self.row(packed)
+        if row is not None and self.may_see(row.domain):
+            return self.get(packed)
+        from awe.store.objects import Restricted
+
+        return Restricted(self, packed)
+
+    def may_see(self, domain):
+        """Tell whether the current user may see objects of a domain."""
+        return self.visibility is None or self.visibility.may_see(domain)
+
+    def deleted_error(self, packed):
+        """Give the error for an object that is no longer there."""
+        data = self.root.tombstones.get(packed)
+        if data is None:
+            return AweLookupError(f"There is no object with the number {packed} in this store.")
+        stone = plain.loads(data)
+        when = from_microseconds(stone["when"])
+        why = f": {stone['why']}" if stone["why"] else ""
+        msg = (
+            f"{stone['class']} {stone['object_id'][:8]} ({stone['name']}) was deleted "
+            f"by {stone['who']} at {when:%Y-%m-%d %H:%M:%S}{why}."
+        )
+        return AweLookupError(msg)
+
+    def find_by_id(self, cls, text):
+        """Give the object whose id begins with a text.
+
+        Parameters
+        ----------
+        cls : type
+            A persistent class; its subclasses count.
+        text : str
+            At least the first 8 of the 32 hexadecimal digits.
+
+        Returns
+        -------
+        DBObject
+            The object.
+
+        Raises
+        ------
+        AweLookupError
+            None or several fit.
+        """
+        from awe.store.blocks import rows_with_id
+
+        digits = str(text).replace("-", "").lower()
+        if len(digits) < 8 or len(digits) > 32 or set(digits) - set("0123456789abcdef"):
+            msg = (
+                f"{text!r} is not an object_id: it has 32 hexadecimal digits, "
+                f"of which at least the first 8 are needed."
+            )
+            raise AweLookupError(msg)
+        self.ensure()
+        hits = []
+        for _each, extent in self.extents_of(cls):
+            rows = rows_with_id(self, extent, digits)
+            hits += [pack(extent.code, int(r)) for r in rows]
+        hits = [p for p in hits if self.may_see(self.row(p).domain)]
+        if len(hits) == 1:
+            return self.get(hits[0])
+        if not hits:
+            msg = f"No {cls.__name__} that you may see has an object_id beginning with {digits!r}."
+            raise AweLookupError(msg)
+        first = ", ".join(self.get(p).object_id for p in hits[:3])
+        msg = (
+            f"{len(hits)} objects of {cls.__name__} have an object_id beginning with {digits!r} "
+            f"(those made in the same minute begin alike): {first}{' ...' if hits[3:] else ''}."
+        )
+        raise AweLookupError(msg, remedy="Give more digits.")
+
+    def tail(self, extent):
+        """Give the block of the rows that stand in no segment yet."""
+        tail = self._tails.get(extent.code)
+        if tail is None:
+            from awe.store.blocks import TailBlock
+
+            tail = TailBlock(self, extent)
+            self._tails[extent.code] = tail
+        return tail

@@ -1,0 +1,208 @@
+"""Opening the object store: ZODB on RelStorage, embedded SQLite or PostgreSQL."""
+
+import os
+from pathlib import Path
+
+import transaction
+import ZODB
+from relstorage.options import Options
+from relstorage.storage import RelStorage
+from ZODB import ConflictResolution
+
+from awe.base.errors import AweError, AweValueError
+from awe.store.plain import HostileRecordError
+
+__all__ = ["SafeDB", "StoreError", "make_transaction_manager", "open_database"]
+
+_NETWORK_FILE_SYSTEMS = {
+    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre",
+    "ncpfs", "nfs", "nfs4", "smb3", "smbfs",
+}  # fmt: skip
+
+_ALLOWED = {
+    ("BTrees.IOBTree", "IOBTree"),
+    ("BTrees.IOBTree", "IOBucket"),
+    ("BTrees.LOBTree", "LOBTree"),
+    ("BTrees.LOBTree", "LOBucket"),
+    ("BTrees.OOBTree", "OOBTree"),
+    ("BTrees.OOBTree", "OOBucket"),
+    ("persistent.mapping", "PersistentMapping"),
+    *(
+        ("awe.store.records", name)
+        for name in (
+            "Child", "ClassSchema", "Clock", "ColumnRecord", "Domains", "Extent", "Page",
+            "Segment", "StoreRoot", "Unique",
+        )
+    ),
+}  # fmt: skip
+
+
+class StoreError(AweError):
+    """The object store cannot be opened or written."""
+
+
+def _find_global(module, name):
+    """Give one of the few classes that a record may name; refuse everything else."""
+    if (module, name) not in _ALLOWED:
+        msg = f"A record of the store asks for {module}.{name}. It was not loaded or run."
+        raise HostileRecordError(
+            msg, remedy="Somebody wrote it past awe: run `awe verify` and restore a backup."
+        )
+    return getattr(__import__(module, fromlist=[name]), name)
+
+
+class SafeDB(ZODB.DB):
+    """A ZODB database that builds nothing but the store's own records."""
+
+    def classFactory(self, connection, modulename, globalname):
+        """Give the class of a record, out of a fixed set."""
+        return _find_global(modulename, globalname)
+
+
+# Conflict resolution unpickles records in the committing process, past the class factory.
+ConflictResolution.find_global = _find_global
+
+
+def make_transaction_manager():
+    """Give a transaction manager that begins nothing by itself.
+
+    Returns
+    -------
+    transaction.TransactionManager
+        In explicit mode: no snapshot is held between `abort` and `begin`.
+    """
+    return transaction.TransactionManager(explicit=True)
+
+
+def open_database(where, *, cache_objects=20_000):
+    """Open the database of a store, and make it if it is new.
+
+    Parameters
+    ----------
+    where : str or pathlib.Path
+        A folder for the embedded store, or ``postgresql://...``.
+    cache_objects : int, optional
+        How many records are kept in memory. The default is 20000.
+
+    Returns
+    -------
+    SafeDB
+        The database.
+
+    Raises
+    ------
+    StoreError
+        The folder lies on a network file system, or the database cannot be opened.
+    """
+    options = Options(keep_history=False, cache_local_mb=64, cache_prefix="awe")
+    if str(where).startswith(("postgresql:", "postgres:")):
+        adapter = _postgresql_adapter(str(where), options)
+        storage = RelStorage(adapter, options=options)
+    else:
+        adapter = _sqlite_adapter(Path(where), options)
+        storage = RelStorage(adapter, options=options)
+        _raise_oid_allocator(storage)
+    return SafeDB(storage, cache_size=cache_objects, large_record_size=1 << 30)
+
+
+def _sqlite_adapter(folder, options):
+    from relstorage.adapters.sqlite.adapter import Sqlite3Adapter
+
+    kind = file_system_of(folder)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        msg = (
+            f"The store {folder} lies on a network file system ({kind}), where SQLite's locks "
+            "do not hold and data would be lost."
+        )
+        raise StoreError(
+            msg,
+            remedy="Set AWE_HOME or AWE_STORE to a folder on a local disk, "
+            "or store = postgresql://... for a team.",
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # FULL: after a commit was acknowledged a crash of the machine does not lose it.
+    return Sqlite3Adapter(str(folder), {"synchronous": "FULL"}, options=options)
+
+
+def _postgresql_adapter(url, options):
+    try:
+        import psycopg2  # noqa: F401
+    except ImportError as err:
+        msg = "A store on PostgreSQL needs psycopg2, which is not installed."
+        raise StoreError(msg, remedy="Type in a shell: pip install 'awe[postgresql]'") from err
+    from relstorage.adapters.postgresql import PostgreSQLAdapter
+
+    return PostgreSQLAdapter(dsn=url, options=options)
+
+
+def _raise_oid_allocator(storage):
+    """Set the allocator of object numbers above every number in use.
+
+    RelStorage keeps it in a file of its own that is not synced; after a crash or a restored
+    backup it may lag behind, and new objects would take the numbers of old ones.
+    """
+    adapter = storage._adapter
+    connection, cursor = adapter.connmanager.open_for_load()
+    try:
+        cursor.execute("SELECT max(zoid) FROM object_state")
+        (highest,) = cursor.fetchone()
+    finally:
+        adapter.connmanager.rollback_and_close(connection, cursor)
+    if highest is not None:
+        adapter.oidallocator.set_min_oid(None, highest)
+
+
+def file_system_of(path, mounts="/proc/mounts"):
+    """Tell the type of the file system on which a path lies.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The path; it need not exist yet.
+    mounts : str, optional
+        The kernel's table of mounts. The default is that of Linux.
+
+    Returns
+    -------
+    str
+        Such as 'ext4' or 'nfs4'; empty where it cannot be told.
+    """
+    try:
+        table = Path(mounts).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    path = os.path.realpath(path)
+    best, kind = "", ""
+    for line in table:
+        fields = line.split()
+        if len(fields) < 3:
+            continue
+        point = fields[1].replace("\\040", " ")
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+def check_store_text(where):
+    """Check a store's place as a user may write it.
+
+    Parameters
+    ----------
+    where : str
+        A folder or a PostgreSQL URL.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    AweValueError
+        It is a URL of another kind.
+    """
+    if "://" in where and not where.startswith(("postgresql://", "postgres://")):
+        msg = f"store = {where!r} is neither a folder nor postgresql://user@host/database."
+        raise AweValueError(msg)
+    return where

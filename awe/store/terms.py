@@ -1,0 +1,289 @@
+"""Terms of a query: what an attribute is on its class."""
+
+from awe.base.errors import AweTypeError
+from awe.store import expressions as ex
+from awe.store.attributes import InverseAttribute, attributes_behind
+from awe.store.kinds import (
+    BoolKind,
+    DatetimeKind,
+    DictKind,
+    FloatKind,
+    IntKind,
+    LinkKind,
+    ListKind,
+    OwnedKind,
+    StrKind,
+)
+
+__all__ = ["QUERY_METHODS", "Term", "missing_parentheses"]
+
+QUERY_METHODS = frozenset({"between", "contains", "in_", "like"})
+_SCALARS = (BoolKind, DatetimeKind, FloatKind, IntKind, StrKind)
+
+
+def missing_parentheses(left, right):
+    """Raise the error for ``a > 0 & b``, where Python binds ``&`` first."""
+    msg = (
+        f"Python reads `{left} & {right}` first: parentheses are missing. "
+        "Write each condition in its own: (A.x > 0) & (A.y == 1)."
+    )
+    raise AweTypeError(msg)
+
+
+class Term:
+    """An attribute in a query: compare it, or go on to the attributes behind it.
+
+    Parameters
+    ----------
+    path : Path
+        The way to the attribute.
+    """
+
+    def __init__(self, path):
+        self._path = path
+
+    @property
+    def __doc__(self):
+        return self._path.attribute.__doc__
+
+    def __repr__(self):
+        return f"<{self._path}: {self._path.attribute.__doc__}>"
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Term(self._path.step(name))
+
+    def __dir__(self):
+        kind = self._path.kind
+        if isinstance(kind, ListKind) and isinstance(kind.item, OwnedKind):
+            kind = kind.item
+        return sorted([*attributes_behind(kind), *QUERY_METHODS])
+
+    def __bool__(self):
+        msg = f"{self._path} stands for all objects at once and is neither true nor false."
+        raise AweTypeError(msg, remedy="Compare it: (A.x == 1), and combine with & | ~.")
+
+    __hash__ = object.__hash__
+
+    # --- comparisons ---
+
+    def __eq__(self, other):
+        return self._query(self._equal(other))
+
+    def __ne__(self, other):
+        return self._query(ex.Not(self._equal(other)))
+
+    def __lt__(self, other):
+        return self._ordered("<", other)
+
+    def __le__(self, other):
+        return self._ordered("<=", other)
+
+    def __gt__(self, other):
+        return self._ordered(">", other)
+
+    def __ge__(self, other):
+        return self._ordered(">=", other)
+
+    def like(self, pattern):
+        """Find texts that match a pattern.
+
+        Parameters
+        ----------
+        pattern : str
+            ``*`` stands for any text, ``?`` for one character; case counts.
+
+        Returns
+        -------
+        Query
+            The objects whose text matches.
+        """
+        self._need((StrKind,), "like")
+        if not isinstance(pattern, str):
+            msg = f"{self._path}.like takes a text with * and ?, not {pattern!r}."
+            raise AweTypeError(msg)
+        return self._query(self._compare("like", pattern, f"{self._path}.like({pattern!r})"))
+
+    def in_(self, values):
+        """Find values that are among several.
+
+        Parameters
+        ----------
+        values : iterable
+            The values; for a link the objects.
+
+        Returns
+        -------
+        Query
+            The objects whose value is one of them.
+        """
+        kind = self._need((*_SCALARS, LinkKind), "in_")
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+            msg = f"{self._path}.in_ takes a list of values, not {values!r}."
+            raise AweTypeError(msg)
+        values = list(values)
+        text = f"{self._path}.in_({_short(values)})"
+        terms = [self._equal(v) for v in values if v is not None]
+        if isinstance(kind, StrKind):
+            return self._query(self._compare("in", tuple(t.value for t in terms), text))
+        return self._query(ex.Or(terms) if terms else ex.Not(ex.Everything()))
+
+    def between(self, low, high):
+        """Find values in a closed interval.
+
+        Parameters
+        ----------
+        low, high : object
+            Both bounds belong to the interval.
+
+        Returns
+        -------
+        Query
+            The objects whose value lies in it.
+        """
+        self._need((DatetimeKind, FloatKind, IntKind, StrKind), "between")
+        bounds = (self._raw(low, "between"), self._raw(high, "between"))
+        text = f"{self._path}.between({low!r}, {high!r})"
+        return self._query(self._compare("between", bounds, text))
+
+    def contains(self, item):
+        """Find lists that contain a value or an object.
+
+        Parameters
+        ----------
+        item : object
+            What the list must contain.
+
+        Returns
+        -------
+        Query
+            The objects whose list contains it.
+        """
+        kind = self._need_list()
+        text = f"{self._path}.contains({_short(item)})"
+        if isinstance(self._path.attribute, InverseAttribute):
+            item = LinkKind(self._path.attribute.target).coerce(item, f"{self._path}.contains")
+            return self._query(ex.InverseContains(self._path, item._packed, text))
+        if item is None:
+            msg = f"{self._path}.contains takes {kind.item.takes}, not None."
+            raise AweTypeError(msg)
+        value = _comparable(kind.item, item, f"{self._path}.contains")
+        return self._query(ex.Contains(self._path, value, text))
+
+    def __getitem__(self, key):
+        if not isinstance(self._path.kind, DictKind):
+            msg = f"{self._path} is no dict; only a dict has keys."
+            raise AweTypeError(msg)
+        from awe.store.keys import KeyTerm
+
+        return KeyTerm(self._path, key)
+
+    # --- how ---
+
+    def _query(self, condition):
+        from awe.store.query import Query
+
+        return Query(self._path.cls, condition)
+
+    def _compare(self, op, value, text):
+        return ex.Compare(self._path, op, value, text)
+
+    def _equal(self, other):
+        text = f"{self._path} == {_short(other)}"
+        if isinstance(other, Term):
+            msg = f"{self._path} is compared with a value, not with the attribute {other._path}."
+            raise AweTypeError(msg)
+        if other is None:
+            if isinstance(self._path.kind, ListKind):
+                self._no_list("==")
+            return ex.Not(self._has_value(text))
+        if isinstance(self._path.attribute, InverseAttribute) or isinstance(
+            self._path.kind, ListKind
+        ):
+            self._no_list("==")
+        if isinstance(self._path.kind, OwnedKind) or self._path.kind.child:
+            msg = f"{self._path} can be compared with None; compare its fields with values."
+            raise AweTypeError(msg)
+        return self._compare("==", self._raw(other, "=="), text)
+
+    def _has_value(self, text):
+        kind = self._path.kind
+        if isinstance(kind, OwnedKind) or kind.child:
+            return self._compare("==", True, text)
+        return self._compare("has", None, text)
+
+    def _ordered(self, op, other):
+        self._need((DatetimeKind, FloatKind, IntKind, StrKind, BoolKind), op)
+        if other is None:
+            msg = f"{self._path} {op} None has no meaning; ask {self._path} == None."
+            raise AweTypeError(msg)
+        text = f"{self._path} {op} {_short(other)}"
+        return self._query(self._compare(op, self._raw(other, op), text))
+
+    def _raw(self, value, op):
+        if value is None:
+            msg = f"{self._path} {op} takes {self._path.kind.takes}, not None."
+            raise AweTypeError(msg)
+        return _comparable(self._path.kind, value, f"{self._path} {op}")
+
+    def _need(self, kinds, op):
+        kind = self._path.kind
+        if isinstance(self._path.attribute, InverseAttribute) or isinstance(kind, ListKind):
+            self._no_list(op)
+        if not isinstance(kind, kinds):
+            hint = ""
+            if isinstance(kind, (LinkKind, OwnedKind)):
+                names = ", ".join(list(attributes_behind(kind))[:5])
+                hint = f" Go on to one of its attributes: {names} ..."
+            msg = f"{self._path} is a {self._path.attribute.type_text()}, which has no {op}.{hint}"
+            raise AweTypeError(msg)
+        return kind
+
+    def _need_list(self):
+        kind = self._path.kind
+        if not isinstance(kind, ListKind):
+            msg = f"{self._path} is no list ({self._path.attribute.type_text()}); use ==."
+            raise AweTypeError(msg)
+        if isinstance(kind.item, OwnedKind):
+            msg = f"{self._path} is a list of records; ask one of their fields: {self._path}.<TAB>"
+            raise AweTypeError(msg)
+        return kind
+
+    def _no_list(self, op):
+        msg = f"{self._path} is a list, which has no {op}; ask {self._path}.contains(value)."
+        raise AweTypeError(msg)
+
+    # --- misuse ---
+
+    def __and__(self, other):
+        return missing_parentheses(_short(self), _short(other))
+
+    __or__ = __xor__ = __and__
+
+    def __rand__(self, other):
+        return missing_parentheses(_short(other), self._path)
+
+    __ror__ = __rxor__ = __rand__
+
+    def __invert__(self):
+        msg = f"~{self._path}: only a condition can be negated, such as ~({self._path} == 1)."
+        raise AweTypeError(msg)
+
+
+def _comparable(kind, value, where):
+    """Give the raw form of a value that is compared; numbers need not be of the same type."""
+    if isinstance(kind, (IntKind, FloatKind)):
+        number = value.item() if hasattr(value, "item") else value
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            kind.wrong(value, where)
+        return number
+    if isinstance(kind, LinkKind):
+        coerced = kind.coerce(value, where)
+        return coerced._packed
+    return kind.to_raw(kind.coerce(value, where))
+
+
+def _short(value):
+    text = repr(value) if not isinstance(value, Term) else str(value._path)
+    return text if len(text) <= 70 else text[:67] + "..."
