@@ -68,6 +68,9 @@ def split_hdus(source, parts, extra_cards=()):
     """
     layout = list(iterate_hdus(source))
     parts = [({int(index) for index in hdus}, target) for hdus, target in parts]
+    if not all(wanted for wanted, _ in parts):
+        msg = f"No HDU of {os.fspath(source)} was named that should be copied."
+        raise FitsError(msg)
     absent = set().union(*(wanted for wanted, _ in parts)) - {hdu.index for hdu, _ in layout}
     if absent:
         msg = f"{os.fspath(source)} has no HDU {min(absent)}; it has {len(layout)}."

@@ -9,11 +9,11 @@ import numpy as np
 from awe.fits.errors import FitsError
 from awe.fits.streams import open_stream, skip
 
-__all__ = ["BLOCK", "Hdu", "iterate_hdus", "read_headers"]
+__all__ = ["BLOCK", "DTYPES", "Hdu", "iterate_hdus", "read_headers"]
 
 BLOCK = 2880
 _CARD = 80
-_DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
+DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 _UNSIGNED = {8: (-128, "i1"), 16: (1 << 15, "u2"), 32: (1 << 31, "u4"), 64: (1 << 63, "u8")}
 _MAX_HEADER = 4000 * BLOCK
 
@@ -198,17 +198,17 @@ def _structure(text, path, index):
 
 
 def _value(raw, key, path, index):
-    if raw.startswith("'"):
-        return raw[1:].split("'")[0].rstrip()
+    if key in ("XTENSION", "EXTNAME"):
+        return raw[1:].split("'")[0].rstrip() if raw.startswith("'") else raw.split("/")[0].strip()
     raw = raw.split("/")[0].strip()
-    if raw in ("T", "F"):
+    if key in ("GROUPS", "ZIMAGE"):
         return raw == "T"
     try:
         if key in ("BSCALE", "BZERO"):
             return float(raw.replace("D", "E"))
-        return int(float(raw)) if "." in raw else int(raw)
+        return int(raw)
     except ValueError as err:
-        if key in ("BLANK", "ZBLANK", "EXTNAME"):
+        if key in ("BLANK", "ZBLANK"):
             return None
         msg = f"{os.fspath(path)}: in HDU {index}, {key} = {raw!r} is not a number."
         raise FitsError(msg) from err
@@ -219,6 +219,7 @@ def _describe(text, index, position, packed, path):
     cards = _structure(text, path, index)
     try:
         axes = [cards[f"NAXIS{i}"] for i in range(1, cards["NAXIS"] + 1)]
+        tiled = [cards[f"ZNAXIS{i}"] for i in range(1, cards.get("ZNAXIS", 0) + 1)]
         item = abs(cards["BITPIX"]) // 8
     except KeyError as err:
         msg = f"{os.fspath(path)}: HDU {index} has no {err.args[0]} in its header."
@@ -226,16 +227,18 @@ def _describe(text, index, position, packed, path):
     grouped = axes and axes[0] == 0 and cards.get("GROUPS") is True
     count = int(np.prod([int(n) for n in axes[grouped:]], dtype=object)) if axes else 0
     size = item * cards.get("GCOUNT", 1) * (cards.get("PCOUNT", 0) + count)
-    if size < 0 or cards["BITPIX"] not in _DTYPES or any(n < 0 for n in axes):
-        msg = f"{os.fspath(path)}: HDU {index} has impossible BITPIX, NAXIS or PCOUNT cards."
-        raise FitsError(msg)
     kind = "image"
     bitpix, blank = cards["BITPIX"], cards.get("BLANK")
+    impossible = size < 0 or bitpix not in DTYPES or any(n < 0 for n in axes)
     if cards.get("ZIMAGE") is True:
-        kind, bitpix, blank = "compressed", cards.get("ZBITPIX", 0), cards.get("ZBLANK", blank)
-        axes = [cards.get(f"ZNAXIS{i}", 0) for i in range(1, cards.get("ZNAXIS", 0) + 1)]
+        kind, bitpix, blank = "compressed", cards.get("ZBITPIX"), cards.get("ZBLANK", blank)
+        axes = tiled
+        impossible = impossible or bitpix not in DTYPES or any(n < 0 for n in axes)
         count = int(np.prod(axes, dtype=object)) if axes else 0
-    elif cards.get("XTENSION", "IMAGE") not in ("IMAGE", "IUEIMAGE") or grouped:
+    if impossible:
+        msg = f"{os.fspath(path)}: HDU {index} has impossible BITPIX, NAXIS or PCOUNT cards."
+        raise FitsError(msg)
+    if kind == "image" and (grouped or cards.get("XTENSION", "IMAGE") not in ("IMAGE", "IUEIMAGE")):
         kind, count = "table", 0
     hdu = Hdu(
         index=index,
@@ -259,7 +262,7 @@ def _result_dtype(hdu):
     """Give the dtype that an image has once its scale is applied."""
     if hdu.unsigned:
         return np.dtype(_UNSIGNED[hdu.bitpix][1])
-    plain = np.dtype(_DTYPES[hdu.bitpix])
+    plain = np.dtype(DTYPES[hdu.bitpix])
     if (hdu.bscale == 1 and hdu.bzero == 0 and hdu.blank is None) or plain.kind == "f":
         return plain
     return np.dtype("f4" if hdu.bitpix in (8, 16) else "f8")
@@ -276,15 +279,21 @@ def _parse(text):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = fits.Header.fromstring(text.decode("ascii"))
-        for number, card in enumerate(header.cards):
-            try:
-                card.value, card.comment  # noqa: B018 - both are parsed when asked for
-                ok = True
-            except (fits.VerifyError, ValueError):
-                ok = False
-            if not ok:
-                _mend(header, number, card.image, complaints)
+        _check(header, complaints)
     return header, complaints
+
+
+def _check(header, complaints):
+    """Parse all cards of a header, so that nobody meets an illegal one later."""
+    from astropy.io import fits
+
+    for number, card in enumerate(header.cards):
+        try:
+            card.value, card.comment  # noqa: B018 - both are parsed when asked for
+            continue
+        except (fits.VerifyError, ValueError):
+            image = card.image
+        _mend(header, number, image, complaints)
 
 
 def _mend(header, number, image, complaints):
@@ -312,12 +321,18 @@ def _with_image_headers(path, found):
     from astropy.io import fits
 
     done = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with fits.open(path, memmap=False) as hdus:
-            for hdu in found:
-                if hdu.compressed:
-                    header = hdus[hdu.index].header.copy()
-                    hdu = dataclasses.replace(hdu, header=header)
-                done.append(hdu)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(path, memmap=False) as hdus:
+                for hdu in found:
+                    if hdu.compressed:
+                        header = hdus[hdu.index].header.copy()
+                        _check(header, [])
+                        hdu = dataclasses.replace(hdu, header=header)
+                    done.append(hdu)
+    # Damage is met wherever astropy happens to use it, with any exception.
+    except Exception as err:
+        msg = f"{os.fspath(path)}: the header of a tile-compressed image cannot be used: {err}."
+        raise FitsError(msg) from err
     return done

@@ -8,7 +8,7 @@ import numpy as np
 
 from awe.base.errors import did_you_mean
 from awe.fits.errors import FitsError
-from awe.fits.headers import _DTYPES, Hdu, iterate_hdus
+from awe.fits.headers import DTYPES, Hdu, iterate_hdus
 from awe.fits.streams import open_stream, skip
 
 __all__ = ["find_hdu", "read_image", "read_rows"]
@@ -118,7 +118,7 @@ def _read(path, hdu, y0, y1):
     shape = (y1 - y0, *hdu.shape[1:])
     if hdu.compressed:
         return _read_compressed(path, hdu, y0, y1)
-    raw_type = np.dtype(_DTYPES[hdu.bitpix]).newbyteorder(">")
+    raw_type = np.dtype(DTYPES[hdu.bitpix]).newbyteorder(">")
     row = int(np.prod(hdu.shape[1:], dtype=np.int64)) * raw_type.itemsize
     raw = np.empty(shape, raw_type)
     start = hdu.offset + y0 * row
@@ -175,7 +175,12 @@ def _read_compressed(path, hdu, y0, y1):
             warnings.simplefilter("ignore")
             with fits.open(path, memmap=False) as hdus:
                 image = hdus[hdu.index].section[y0:y1]
-    except (OSError, ValueError, RuntimeError, EOFError) as err:
+    # Damage is met wherever astropy happens to use it, with any exception; that
+    # of its decoder in C has no public name.
+    except Exception as err:
         msg = f"{os.fspath(path)}: the tile-compressed HDU {hdu.index} cannot be read: {err}."
         raise FitsError(msg) from err
+    if image.shape != (y1 - y0, *hdu.shape[1:]):
+        msg = f"{os.fspath(path)}: the tile-compressed HDU {hdu.index} has an unexpected shape."
+        raise FitsError(msg)
     return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))

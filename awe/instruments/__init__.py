@@ -1,11 +1,12 @@
 """What is known of each instrument, as data: header translation and geometry."""
 
 from awe.instruments import cameras as _cameras
-from awe.instruments.description import Instrument, known, load_folder, recognise
+from awe.instruments.description import Instrument, known, load_folder, parameters_of, recognise
 from awe.instruments.errors import HeaderError, InstrumentError
 from awe.instruments.frame import CcdFrame, assembled_shape
+from awe.instruments.keywords import KINDS
 from awe.instruments.nights import night_interval, night_of, sidereal_seconds
-from awe.instruments.translator import KINDS, Translator, translate
+from awe.instruments.translator import Translator, translate
 
 __all__ = [
     "KINDS",
@@ -19,6 +20,7 @@ __all__ = [
     "load_folder",
     "night_interval",
     "night_of",
+    "parameters_of",
     "recognise",
     "sidereal_seconds",
     "translate",

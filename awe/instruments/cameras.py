@@ -2,6 +2,7 @@
 
 from awe.instruments.eso_geometry import eso
 from awe.instruments.translator import Translator
+from awe.instruments.values import positive_pair
 
 __all__ = ["EsoTranslator", "LickTranslator", "LsstTranslator"]
 
@@ -15,7 +16,18 @@ class EsoTranslator(Translator):
     geometry = staticmethod(eso)
 
     def chip(self, cards):
-        """Give the name of the CCD: DET CHIPn ID, its NAME, else EXTNAME."""
+        """Give the name of the CCD: DET CHIPn ID, its NAME, else EXTNAME.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         numbers = cards.matching(r"ESO DET CHIP(\d*) (?:ID|NAME)")
         own = type(cards)(cards.headers[0]).matching(r"ESO DET CHIP(\d*) (?:ID|NAME)")
         numbers = own or numbers
@@ -25,7 +37,18 @@ class EsoTranslator(Translator):
         return cards.text(*keys, "EXTNAME")
 
     def filter(self, cards):
-        """Give the names of all filters in the beam, joined by a plus sign."""
+        """Give the names of all filters in the beam, joined by a plus sign.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         numbers = cards.matching(r"ESO INS FILT(\d*) (?:NAME|ID)")
         names = [cards.text(f"ESO INS FILT{n} NAME", f"ESO INS FILT{n} ID") for n in numbers]
         names = [name for name in names if name]
@@ -38,7 +61,18 @@ class EsoTranslator(Translator):
         return "+".join(real) or (wheels[0] if wheels else None)
 
     def lamp(self, cards):
-        """Give the names of all lamps that are lit, joined by a plus sign."""
+        """Give the names of all lamps that are lit, joined by a plus sign.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         lit = []
         for number in cards.matching(r"ESO INS LAMP(\d*) (?:ST|STATE)"):
             state = cards.get(f"ESO INS LAMP{number} ST", f"ESO INS LAMP{number} STATE")
@@ -47,7 +81,18 @@ class EsoTranslator(Translator):
         return "+".join(lit) or None
 
     def template(self, cards):
-        """Give TPL ID, NAME, START, NEXP and EXPNO."""
+        """Give TPL ID, NAME, START, NEXP and EXPNO.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        dict or None
+            As in `CcdFrame.template`.
+        """
         start = cards.time("ESO TPL START")
         if start is None:
             return None
@@ -63,7 +108,18 @@ class EsoTranslator(Translator):
         }
 
     def observing_block(self, cards):
-        """Give OBS ID, NAME, START, PROG ID, PI-COI NAME and GRP."""
+        """Give OBS ID, NAME, START, PROG ID, PI-COI NAME and GRP.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        dict or None
+            As in `CcdFrame.observing_block`.
+        """
         number, name = cards.integer("ESO OBS ID"), cards.text("ESO OBS NAME")
         if number is None and name is None:
             return None
@@ -77,12 +133,39 @@ class EsoTranslator(Translator):
         }
 
     def binning(self, cards):
-        """Give DET WIN1 BINX and BINY."""
-        x = cards.integer("ESO DET WIN1 BINX", "ESO DET BINX", "ESO DET WIN BINX") or 1
-        return x, cards.integer("ESO DET WIN1 BINY", "ESO DET BINY", "ESO DET WIN BINY") or x
+        """Give DET WIN1 BINX and BINY.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        tuple of int
+            Binning in x and y.
+        """
+        windows = ("ESO DET WIN1", "ESO DET", "ESO DET WIN")
+        x, y = (cards.integer(*(f"{w} BIN{axis}" for w in windows)) for axis in "XY")
+        return positive_pair(x, y)
 
     def read_mode(self, cards, binning, shape):
-        """Give mode, speed, clock, binning, size, and where the window begins."""
+        """Give mode, speed, clock, binning, size, and where the window begins.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+        binning : tuple of int
+            Binning in x and y.
+        shape : tuple of int
+            Shape of the image as it is read.
+
+        Returns
+        -------
+        str
+            The same for all frames that fit together.
+        """
         start = [cards.integer(f"ESO DET WIN1 STR{axis}") or 1 for axis in "XY"]
         window = "" if start == [1, 1] else f",+{start[0]}+{start[1]}"
         return super().read_mode(cards, binning, shape) + window
@@ -94,12 +177,34 @@ class LickTranslator(Translator):
     name = "lick"
 
     def binning(self, cards):
-        """Give the pixels of the chip per pixel of the image."""
+        """Give the pixels of the chip per pixel of the image.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        tuple of int
+            Binning in x and y.
+        """
         steps = [cards.integer(key) for key in ("CDELT1U", "CDELT2U")]
         return tuple(abs(step) or 1 if step is not None else 1 for step in steps)
 
     def lamp(self, cards):
-        """Give the names of all lamps that are lit, joined by a plus sign."""
+        """Give the names of all lamps that are lit, joined by a plus sign.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         lit = [
             cards.text(f"LAMPNAM{letter}") or letter
             for letter in cards.matching(r"LAMPSTA(.)")
@@ -108,7 +213,18 @@ class LickTranslator(Translator):
         return "+".join(lit) or None
 
     def kind(self, cards):
-        """Tell arcs and flats, for which no card stands, by name and lamps."""
+        """Tell arcs and flats, for which no card stands, by name and lamps.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The kind.
+        """
         kind = super().kind(cards)
         if kind == "science" and (self.lamp(cards) or "") != "":
             return "arc"
@@ -121,6 +237,17 @@ class LsstTranslator(Translator):
     name = "lsst"
 
     def chip(self, cards):
-        """Give raft and slot, such as ``'R22_S11'``."""
+        """Give raft and slot, such as ``'R22_S11'``.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         names = [cards.text(key) for key in ("RAFTBAY", "CCDSLOT")]
         return "_".join(names) if all(names) else None

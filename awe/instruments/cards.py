@@ -12,6 +12,9 @@ __all__ = ["Cards", "parse_section", "sexagesimal"]
 _SECTION = re.compile(r"\[\s*(-?\d+)\s*:\s*(-?\d+)\s*,\s*(-?\d+)\s*:\s*(-?\d+)\s*\]")
 _MJD_EPOCH = datetime.datetime(1858, 11, 17)
 _DAY = datetime.timedelta(days=1)
+_LONGEST_DAY = 86401
+# Years 1900 to 9999.
+_MJD_RANGE = (15020, 2973483)
 
 
 class Cards:
@@ -39,7 +42,7 @@ class Cards:
         -------
         str, int, float, bool or None
             Texts without blanks at the ends; None where no keyword has a
-            value, or it is NaN or an empty text.
+            value, or it is NaN, infinite or an empty text.
         """
         for key in keys:
             for header, present in zip(self.headers, self._keys, strict=True):
@@ -50,12 +53,34 @@ class Cards:
         return None
 
     def text(self, *keys):
-        """Give the first value that exists as a text, or None."""
+        """Give the first value that exists as a text, or None.
+
+        Parameters
+        ----------
+        *keys : str
+            Keywords, tried in turn; HIERARCH may be left out.
+
+        Returns
+        -------
+        str or None
+            The value as a text.
+        """
         value = self.get(*keys)
         return None if value is None else str(value)
 
     def number(self, *keys):
-        """Give the first value that is a number, or None."""
+        """Give the first value that is a number, or None.
+
+        Parameters
+        ----------
+        *keys : str
+            Keywords, tried in turn; HIERARCH may be left out.
+
+        Returns
+        -------
+        int, float or None
+            The value; numbers in texts count, NaN and infinity do not.
+        """
         for key in keys:
             value = self.get(key)
             if isinstance(value, str):
@@ -68,23 +93,56 @@ class Cards:
         return None
 
     def integer(self, *keys):
-        """Give the first value that is a number, rounded, or None."""
+        """Give the first value that is a number, rounded, or None.
+
+        Parameters
+        ----------
+        *keys : str
+            Keywords, tried in turn; HIERARCH may be left out.
+
+        Returns
+        -------
+        int or None
+            The value, rounded.
+        """
         value = self.number(*keys)
         return None if value is None else round(value)
 
     def seconds(self, *keys):
-        """Give the first value that is a time of day, in seconds, or None."""
+        """Give the first value that is a time of day, in seconds, or None.
+
+        Parameters
+        ----------
+        *keys : str
+            Keywords, tried in turn; HIERARCH may be left out.
+
+        Returns
+        -------
+        float or None
+            Seconds since midnight.
+        """
         for key in keys:
             value = self.get(key)
             if isinstance(value, str):
                 value = sexagesimal(value)
                 value = None if value is None else value * 3600.0
-            if value is not None:
+            if value is not None and 0 <= value < _LONGEST_DAY:
                 return float(value)
         return None
 
     def time(self, *keys):
-        """Give the first value that is a date with a time, or None."""
+        """Give the first value that is a date with a time, or None.
+
+        Parameters
+        ----------
+        *keys : str
+            Keywords, tried in turn; HIERARCH may be left out.
+
+        Returns
+        -------
+        datetime.datetime or None
+            Naive; what the header means, mostly UTC.
+        """
         for key in keys:
             value = self.get(key)
             if isinstance(value, str) and len(value) > 10:
@@ -96,6 +154,11 @@ class Cards:
 
     def section(self, *keys):
         """Give the first value that is a section of an image, or None.
+
+        Parameters
+        ----------
+        *keys : str
+            Keywords, tried in turn; HIERARCH may be left out.
 
         Returns
         -------
@@ -147,6 +210,8 @@ class Cards:
             is known.
         """
         mjd = self.number(*mjds)
+        if mjd is not None and not _MJD_RANGE[0] <= mjd <= _MJD_RANGE[1]:
+            mjd = None
         for key in dates:
             value = self.text(key)
             if value is None:
@@ -165,7 +230,7 @@ class Cards:
         for key in times:
             value = self.get(key)
             hours = sexagesimal(value) if isinstance(value, str) else None
-            if hours is not None:
+            if hours is not None and 0 <= hours * 3600 < _LONGEST_DAY:
                 return day + hours / 24 * _DAY, True
         if mjd is not None and mjd % 1 and abs(_from_mjd(mjd) - day) <= _DAY:
             return _from_mjd(mjd), True
@@ -188,7 +253,7 @@ def _plain(value):
         return value.strip() or None
     if hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, float) and math.isnan(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, bool | int | float) else None
 

@@ -11,7 +11,7 @@ from awe.base.errors import did_you_mean
 from awe.instruments.cards import Cards
 from awe.instruments.errors import HeaderError, InstrumentError
 
-__all__ = ["Instrument", "known", "load_folder", "matches", "recognise"]
+__all__ = ["Instrument", "known", "load_folder", "matches", "parameters_of", "recognise"]
 
 _FIELDS = {
     *("name", "aliases", "title", "extends", "generic", "translator", "site", "recognise"),
@@ -172,6 +172,27 @@ def known():
     return list(dict.fromkeys(names))
 
 
+def parameters_of(name):
+    """Give the process parameters that an instrument has instead of a class's own.
+
+    Parameters
+    ----------
+    name : str
+        Name of the instrument in the store.
+
+    Returns
+    -------
+    dict
+        Class, name, value; under ``filter`` and ``chip`` the same for single ones by name.
+        Empty for an instrument that is described with many others.
+    """
+    for raw in _families().values():
+        variants = raw.get("names", {}).get("map", {})
+        if name == raw["name"] or name in variants.values():
+            return raw.get("parameters", {})
+    return {}
+
+
 def matches(cards, conditions, keywords=None):
     """Tell whether headers fulfil all conditions.
 
@@ -231,13 +252,13 @@ def recognise(headers, instrument=None):
     found = None
     for raw in families.values():
         if any(matches(cards, conditions) for conditions in raw["recognise"]):
-            found = _instance(raw, cards)
+            found = raw
             break
-    if instrument is None:
-        if found is None:
-            raise InstrumentError(_unknown(cards), remedy=_REMEDY)
-        return found
-    return _named(str(instrument), found, cards, families)
+    if instrument is not None:
+        return _named(str(instrument), found, cards, families)
+    if found is None:
+        raise InstrumentError(_unknown(cards), remedy=_REMEDY)
+    return _instance(found, cards)
 
 
 _REMEDY = (
@@ -257,11 +278,12 @@ def _unknown(cards):
 def _named(instrument, found, cards, families):
     """Give the instrument that the user named, if the headers allow it."""
     wanted = instrument.upper()
-    if found is not None:
-        names = {found.name.upper(), *(a.upper() for a in found.description.get("aliases", []))}
-        if wanted in names:
-            return found
-        msg = f"The file was taken with {found.name}, not with {instrument}."
+    nameless = found is not None and "names" in found and cards.text(found["names"]["from"]) is None
+    if found is not None and not nameless:
+        told = _instance(found, cards)
+        if wanted in {told.name.upper(), *(a.upper() for a in found.get("aliases", []))}:
+            return told
+        msg = f"The file was taken with {told.name}, not with {instrument}."
         raise InstrumentError(msg)
     for name, raw in families.items():
         variants = raw.get("names", {}).get("map", {}).values()
@@ -269,6 +291,8 @@ def _named(instrument, found, cards, families):
             if wanted == candidate.upper() and not raw.get("generic"):
                 chosen = candidate if candidate in variants else None
                 return _instance(raw, cards, chosen)
+    if nameless:
+        return _instance(found, cards, wanted)
     msg = f"There is no instrument {instrument!r}.{did_you_mean(instrument, known())}"
     raise InstrumentError(f"{msg} Known: {', '.join(known())}.", remedy=_REMEDY)
 
@@ -277,9 +301,10 @@ def _instance(raw, cards, chosen=None):
     """Make the description of one instrument from that of its family."""
     name = chosen or _name(raw, cards)
     site = raw.get("site", {})
-    keys = raw.get("keywords", {})
+    keys = {"telescope": "TELESCOP", **raw.get("keywords", {})}
 
     def say(what, getter):
+        """Give what the site says, else the header."""
         return site[what] if what in site else getter(*_listed(keys.get(what, ())))
 
     return Instrument(

@@ -14,6 +14,23 @@ def eso(description, parts, binning, notes):
     is read towards the right, so its prescan lies on the right; in the same
     way for y. Where several outputs share an image, each has its prescan at
     the outer edge and its overscan towards the middle.
+
+    Parameters
+    ----------
+    description : dict
+        The part `geometry` of the instrument's description, and `chip`.
+    parts : list of tuple
+        Per HDU of the CCD: its index, its `Cards`, its shape ``(ny, nx)``.
+    binning : tuple of int
+        Binning in x and y.
+    notes : list of str
+        What is doubtful; lines are added.
+
+    Returns
+    -------
+    list of dict
+        Amplifiers as in `CcdFrame.amplifiers`, with the whole of prescan and
+        overscan.
     """
     hdu, cards, (ny, nx) = parts[0]
     default = description.get("default", {})

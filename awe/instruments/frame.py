@@ -74,9 +74,11 @@ class CcdFrame:
         half-open, or None), flip_x, flip_y, x, y, gain [e-/ADU], read_noise
         [e-], saturation [ADU].
     PRSCX, PRSCY, OVSCX, OVSCY : int
-        Pixels of prescan and overscan, those to be skipped included;
-        ``...PRE`` of them are skipped at the edge of the chip and ``...PST``
-        at the data.
+        Pixels of prescan and overscan, those to be skipped included.
+    PRSCXPRE, PRSCYPRE, OVSCXPRE, OVSCYPRE : int
+        How many of them are skipped at the edge of the chip.
+    PRSCXPST, PRSCYPST, OVSCXPST, OVSCYPST : int
+        How many of them are skipped at the data.
     astrom : dict or None
         Linear world coordinates of the first raw HDU.
     warnings : tuple of str
@@ -109,16 +111,16 @@ class CcdFrame:
     read_mode: str = ""
     amplifiers: tuple = ()
     PRSCX: int = 0
-    PRSCXPRE: int = 0
-    PRSCXPST: int = 0
     PRSCY: int = 0
-    PRSCYPRE: int = 0
-    PRSCYPST: int = 0
     OVSCX: int = 0
-    OVSCXPRE: int = 0
-    OVSCXPST: int = 0
     OVSCY: int = 0
+    PRSCXPRE: int = 0
+    PRSCYPRE: int = 0
+    OVSCXPRE: int = 0
     OVSCYPRE: int = 0
+    PRSCXPST: int = 0
+    PRSCYPST: int = 0
+    OVSCXPST: int = 0
     OVSCYPST: int = 0
     astrom: dict | None = None
     warnings: tuple = ()

@@ -3,7 +3,7 @@
 from awe.instruments.errors import HeaderError
 from awe.instruments.frame import assembled_shape
 
-__all__ = ["AMPLIFIER", "METHODS", "skip_edges"]
+__all__ = ["AMPLIFIER", "METHODS", "fits_images", "skip_edges"]
 
 AMPLIFIER = {
     "name": "",
@@ -30,7 +30,25 @@ _REGIONS = {
 
 
 def whole(description, parts, binning, notes):
-    """Take all pixels as data, one amplifier per HDU."""
+    """Take all pixels as data, one amplifier per HDU.
+
+    Parameters
+    ----------
+    description : dict
+        The part `geometry` of the instrument's description, and `chip`.
+    parts : list of tuple
+        Per HDU of the CCD: its index, its `Cards`, its shape ``(ny, nx)``.
+    binning : tuple of int
+        Binning in x and y.
+    notes : list of str
+        What is doubtful; lines are added.
+
+    Returns
+    -------
+    list of dict
+        Amplifiers as in `CcdFrame.amplifiers`, with the whole of prescan and
+        overscan.
+    """
     if len(parts) > 1:
         msg = "several HDUs make one CCD, but the headers do not say how they join."
         raise HeaderError(msg)
@@ -39,7 +57,25 @@ def whole(description, parts, binning, notes):
 
 
 def cover(description, parts, binning, notes):
-    """Follow AMPSROW, COVER and ROVER: overscan columns stand behind all data."""
+    """Follow AMPSROW, COVER and ROVER: overscan columns stand behind all data.
+
+    Parameters
+    ----------
+    description : dict
+        The part `geometry` of the instrument's description, and `chip`.
+    parts : list of tuple
+        Per HDU of the CCD: its index, its `Cards`, its shape ``(ny, nx)``.
+    binning : tuple of int
+        Binning in x and y.
+    notes : list of str
+        What is doubtful; lines are added.
+
+    Returns
+    -------
+    list of dict
+        Amplifiers as in `CcdFrame.amplifiers`, with the whole of prescan and
+        overscan.
+    """
     hdu, cards, (ny, nx) = parts[0]
     count = max(cards.integer("AMPSROW") or 1, 1)
     columns, rows = cards.integer("COVER") or 0, cards.integer("ROVER") or 0
@@ -66,7 +102,25 @@ def cover(description, parts, binning, notes):
 
 
 def sections(description, parts, binning, notes):
-    """Follow DATASEC or TRIMSEC, BIASSEC and DETSEC of each HDU."""
+    """Follow DATASEC or TRIMSEC, BIASSEC and DETSEC of each HDU.
+
+    Parameters
+    ----------
+    description : dict
+        The part `geometry` of the instrument's description, and `chip`.
+    parts : list of tuple
+        Per HDU of the CCD: its index, its `Cards`, its shape ``(ny, nx)``.
+    binning : tuple of int
+        Binning in x and y.
+    notes : list of str
+        What is doubtful; lines are added.
+
+    Returns
+    -------
+    list of dict
+        Amplifiers as in `CcdFrame.amplifiers`, with the whole of prescan and
+        overscan.
+    """
     keys = description.get("sections", {})
     found = []
     for hdu, cards, (ny, nx) in parts:
@@ -128,6 +182,32 @@ def _turn_over(amplifiers):
         y0, y1 = amplifier["data"][:2]
         amplifier["y"] = ny - amplifier["y"] - (y1 - y0)
         amplifier["flip_y"] = not amplifier["flip_y"]
+
+
+def fits_images(amplifiers, parts):
+    """Tell whether all sections lie in their images and none is empty.
+
+    Parameters
+    ----------
+    amplifiers : list of dict
+        As in `CcdFrame.amplifiers`.
+    parts : list of tuple
+        Per HDU: its index, its `Cards`, its shape ``(ny, nx)``.
+
+    Returns
+    -------
+    bool
+        False where a section of one amplifier cannot be.
+    """
+    shapes = {hdu: shape for hdu, _, shape in parts}
+    for amplifier in amplifiers:
+        ny, nx = shapes[amplifier["hdu"]]
+        for region in ("data", *_REGIONS.values()):
+            if amplifier[region] is not None:
+                y0, y1, x0, x1 = amplifier[region]
+                if not (0 <= y0 < y1 <= ny and 0 <= x0 < x1 <= nx):
+                    return False
+    return True
 
 
 def skip_edges(amplifiers, skips):

@@ -3,50 +3,22 @@
 import dataclasses
 import datetime
 
-from awe.base.errors import AweValueError, did_you_mean
-from awe.instruments.cards import Cards, sexagesimal
+from awe.base.errors import did_you_mean
+from awe.instruments.cards import Cards
 from awe.instruments.description import matches, recognise
 from awe.instruments.errors import HeaderError, InstrumentError
 from awe.instruments.frame import CcdFrame
-from awe.instruments.geometry import METHODS, skip_edges
+from awe.instruments.geometry import METHODS, fits_images, skip_edges
+from awe.instruments.keywords import KEYWORDS, KINDS, check_purpose
 from awe.instruments.nights import sidereal_seconds
+from awe.instruments.values import airmass, angle, linear_wcs, positive_pair, seconds_of_day
 
-__all__ = ["KINDS", "Translator", "check", "translate"]
+__all__ = ["Translator", "check", "translate"]
 
-KINDS = ("bias", "dark", "dome", "twilight", "science")
-"""Kinds that have a class of their own."""
-
-_OTHER_KINDS = ("arc", "slit flat", "spectrum", "acquisition", "cube", "focus", "unknown")
 _NO_LIGHT = ("bias", "dark")
 _MJD_EPOCH = datetime.datetime(1858, 11, 17)
 _DAY = datetime.timedelta(days=1)
 _SPREAD = 60.0 / 86400
-_KEYWORDS = {
-    "DATE_OBS": ["DATE-OBS"],
-    "TIME_OBS": ["TIME-OBS", "UTC-OBS", "UT", "UTC"],
-    "MJD_OBS": ["MJD-OBS"],
-    "DATE": ["DATE"],
-    "UTC": ["UTC"],
-    "LST": ["LST", "ST"],
-    "EXPTIME": ["EXPTIME", "EXPOSURE"],
-    "OBJECT": ["OBJECT"],
-    "OBSERVER": ["OBSERVER"],
-    "RA": ["RA"],
-    "DEC": ["DEC"],
-    "AIRMSTRT": ["AIRMASS"],
-    "AIRMEND": [],
-    "TYPE": ["IMAGETYP", "OBSTYPE"],
-    "filter": ["FILTER"],
-    "lamp": [],
-    "chip": [],
-    "gain": [],
-    "read_noise": [],
-    "saturation": [],
-    "telescope": ["TELESCOP"],
-    "longitude": [],
-    "latitude": [],
-    "elevation": [],
-}
 
 
 class Translator:
@@ -72,10 +44,21 @@ class Translator:
     def __init__(self, instrument):
         self.instrument = instrument
         self.description = instrument.description
-        self.keywords = {**_KEYWORDS, **self.description.get("keywords", {})}
+        self.keywords = {**KEYWORDS, **self.description.get("keywords", {})}
 
     def keys(self, what):
-        """List the keywords that hold one thing."""
+        """List the keywords that hold one thing.
+
+        Parameters
+        ----------
+        what : str
+            Name of the thing, such as ``'filter'``.
+
+        Returns
+        -------
+        list of str
+            Keywords, to be tried in turn.
+        """
         listed = self.keywords.get(what, [])
         return [listed] if isinstance(listed, str) else listed
 
@@ -100,11 +83,33 @@ class Translator:
         return [(i,) for i in images]
 
     def chip(self, cards):
-        """Give the name of the CCD, or None where it has none."""
+        """Give the name of the CCD, or None where it has none.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         return cards.text(*self.keys("chip"))
 
     def kind(self, cards):
-        """Give the kind of frame, or None where no rule and no keyword tells."""
+        """Give the kind of frame, or None where no rule and no keyword tells.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The kind.
+        """
         for rule in self.description.get("kinds", []):
             if matches(cards, rule["when"], self.keywords):
                 return rule["kind"]
@@ -112,43 +117,132 @@ class Translator:
         return None if text is None else text.lower()
 
     def filter(self, cards):
-        """Give the name of the filter in the beam, or None."""
+        """Give the name of the filter in the beam, or None.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         return cards.text(*self.keys("filter"))
 
     def lamp(self, cards):
-        """Give the name of the lamp that was lit, or None."""
+        """Give the name of the lamp that was lit, or None.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        str or None
+            The name.
+        """
         return cards.text(*self.keys("lamp"))
 
     def template(self, cards):
-        """Give the observing template as a dict, or None."""
+        """Give the observing template as a dict, or None.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        dict or None
+            As in `CcdFrame.template`.
+        """
         return None
 
     def observing_block(self, cards):
-        """Give the observing block as a dict, or None."""
+        """Give the observing block as a dict, or None.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        dict or None
+            As in `CcdFrame.observing_block`.
+        """
         return None
 
     def binning(self, cards):
-        """Give the binning in x and y."""
+        """Give the binning in x and y.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+
+        Returns
+        -------
+        tuple of int
+            Binning in x and y.
+        """
         both = (cards.text("CCDSUM") or "").split()
         if len(both) == 2 and all(part.isdigit() for part in both):
-            return int(both[0]), int(both[1])
-        x = cards.integer("BINX", "XBINNING") or 1
-        return x, cards.integer("BINY", "YBINNING") or x
+            return max(int(both[0]), 1), max(int(both[1]), 1)
+        return positive_pair(cards.integer("BINX", "XBINNING"), cards.integer("BINY", "YBINNING"))
 
     def read_mode(self, cards, binning, shape):
-        """Give a text that differs between read-out modes."""
+        """Give a text that differs between read-out modes.
+
+        Parameters
+        ----------
+        cards : Cards
+            The headers, that of the extension first.
+        binning : tuple of int
+            Binning in x and y.
+        shape : tuple of int
+            Shape of the image as it is read.
+
+        Returns
+        -------
+        str
+            The same for all frames that fit together.
+        """
         parts = [cards.text(key) for key in self.description.get("read_mode", [])]
         size = "x".join(str(n) for n in reversed(shape))
         return ",".join([*(p for p in parts if p), f"{binning[0]}x{binning[1]}", size])
 
     def amplifiers(self, parts, chip, binning, notes):
-        """Give the amplifiers of a CCD, whole sections of scan included."""
+        """Give the amplifiers of a CCD, whole sections of scan included.
+
+        Parameters
+        ----------
+        parts : list of tuple
+            Per HDU of the CCD: its index, its `Cards`, its shape.
+        chip : str
+            Name of the CCD.
+        binning : tuple of int
+            Binning in x and y.
+        notes : list of str
+            What is doubtful; lines are added.
+
+        Returns
+        -------
+        list of dict
+            As in `CcdFrame.amplifiers`.
+        """
         description = {**self.description.get("geometry", {}), "chip": chip}
         method = METHODS[description.get("method", "sections")]
         if len(parts[0][2]) != 2:
             method = METHODS["whole"]
             parts = [(hdu, cards, (1, 1, *shape)[-2:]) for hdu, cards, shape in parts]
         found = method(description, parts, binning, notes)
+        if not fits_images(found, parts):
+            notes.append("the sections of the header lie outside the image; all pixels are data")
+            found = METHODS["whole"](description, parts, binning, notes)
         known = self.description.get("detector", {})
         by_hdu = {hdu: cards for hdu, cards, _ in parts}
         for amplifier in found:
@@ -194,16 +288,16 @@ class Translator:
             for i in indices:
                 own = (headers[i], headers[0]) if i else (headers[0],)
                 parts.append((i, Cards(*own), tuple(shapes[i])))
-            found.append(self.frame(parts, purpose, filename))
+            found.append(self._frame(parts, purpose, filename))
         names = [Cards(headers[frame.extensions[0]]).text("EXTNAME") for frame in found]
         return _with_distinct_chips(found, names, self.instrument.name)
 
-    def frame(self, parts, purpose, filename):
-        """Translate the headers of one CCD; parameters as in `frames`."""
+    def _frame(self, parts, purpose, filename):
+        """Translate the headers of one CCD."""
         _, cards, shape = parts[0]
         notes = []
-        when = self.when(cards, filename, notes)
-        exptime = self.exptime(cards)
+        when = self._when(cards, filename, notes)
+        exptime = self._exptime(cards)
         kind = self._kind(cards, purpose, exptime, shape, notes)
         chip = self.chip(cards) or ""
         binning = self.binning(cards)
@@ -223,36 +317,36 @@ class Translator:
             extensions=tuple(part[0] for part in parts),
             raw_shape=shape,
             DATE_OBS=when,
-            MJD_OBS=self.mjd(cards, when, notes),
-            UTC=_seconds_of_day(when) if utc is None else utc,
+            MJD_OBS=self._mjd(cards, when, notes),
+            UTC=seconds_of_day(when) if utc is None else utc,
             LST=lst,
             EXPTIME=exptime,
             DATE=cards.time(*self.keys("DATE")),
             OBJECT=cards.text(*self.keys("OBJECT")) or "",
             OBSERVER=cards.text(*self.keys("OBSERVER")) or "",
-            RA=_angle(cards, self.keys("RA"), 15.0),
-            DEC=_angle(cards, self.keys("DEC"), 1.0),
+            RA=angle(cards, self.keys("RA"), 15.0),
+            DEC=angle(cards, self.keys("DEC"), 1.0),
             filter=None if kind in _NO_LIGHT else self._filter_name(cards),
             lamp=None if kind in _NO_LIGHT else self.lamp(cards),
             template=self.template(cards),
             observing_block=self.observing_block(cards),
-            AIRMSTRT=_airmass(cards, self.keys("AIRMSTRT")),
-            AIRMEND=_airmass(cards, self.keys("AIRMEND")),
+            AIRMSTRT=airmass(cards, self.keys("AIRMSTRT")),
+            AIRMEND=airmass(cards, self.keys("AIRMEND")),
             binning=binning,
             read_mode=self.read_mode(cards, binning, shape),
             amplifiers=tuple(amplifiers),
-            astrom=_astrom(cards),
+            astrom=linear_wcs(cards),
             warnings=tuple(notes),
             **counts,
         )
 
-    def exptime(self, cards):
+    def _exptime(self, cards):
         """Give the exposure time in seconds, or None."""
         value = cards.number(*self.keys("EXPTIME"))
         scale = self.description.get("scale", {}).get("EXPTIME", 1)
         return None if value is None else float(value * scale)
 
-    def when(self, cards, filename, notes):
+    def _when(self, cards, filename, notes):
         """Give the start of the exposure in UTC, or raise a HeaderError."""
         names = [self.keys(what) for what in ("DATE_OBS", "TIME_OBS", "MJD_OBS")]
         when, exact = cards.date_and_time(*names)
@@ -269,7 +363,7 @@ class Translator:
             when = Time(when, scale=scale).utc.to_datetime()
         return when
 
-    def mjd(self, cards, when, notes):
+    def _mjd(self, cards, when, notes):
         """Give the modified Julian date; the header's where it agrees."""
         computed = (when - _MJD_EPOCH) / _DAY
         says = cards.number(*self.keys("MJD_OBS"))
@@ -299,16 +393,6 @@ class Translator:
 Translator.registry[Translator.name] = Translator
 
 
-def check_purpose(purpose):
-    """Give the kind of frame that a user's purpose means."""
-    kind = str(purpose).strip().lower()
-    if kind not in KINDS + _OTHER_KINDS:
-        known = ", ".join(KINDS + _OTHER_KINDS)
-        msg = f"There is no purpose {purpose!r}.{did_you_mean(kind, KINDS + _OTHER_KINDS)}"
-        raise AweValueError(f"{msg} Known: {known}.")
-    return kind
-
-
 def check(description, file):
     """Check what a description says against what there is.
 
@@ -327,7 +411,7 @@ def check(description, file):
     asked = {
         "translator": (description.get("translator", "keywords"), Translator.registry),
         "geometry method": (description.get("geometry", {}).get("method", "sections"), METHODS),
-        **{f"keyword {k!r}": (k, _KEYWORDS) for k in description.get("keywords", {})},
+        **{f"keyword {k!r}": (k, KEYWORDS) for k in description.get("keywords", {})},
     }
     for what, (name, known) in asked.items():
         if name not in known:
@@ -383,42 +467,3 @@ def _with_distinct_chips(frames, extnames, instrument):
             chip = f"{chip or instrument}_{number}"
         named.append(dataclasses.replace(frame, chip=chip))
     return named
-
-
-def _seconds_of_day(when):
-    return (when - when.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
-
-
-def _angle(cards, keys, per_hour):
-    value = cards.get(*keys)
-    if isinstance(value, str):
-        found = sexagesimal(value)
-        return None if found is None else found * per_hour
-    return None if value is None else float(value)
-
-
-def _airmass(cards, keys):
-    value = cards.number(*keys)
-    return float(value) if value is not None and value >= 1 else None
-
-
-def _astrom(cards):
-    """Give the linear world coordinates, or None without a celestial system."""
-    ctype = [cards.text(f"CTYPE{i}") for i in (1, 2)]
-    names = ["CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"]
-    values = [cards.number(name) for name in names]
-    if None in values or None in ctype or not any(c.startswith("RA") for c in ctype):
-        return None
-    matrix = {}
-    for i in (1, 2):
-        for j in (1, 2):
-            value = cards.number(f"CD{i}_{j}")
-            if value is None:
-                step = cards.number(f"CDELT{i}") or 0.0
-                turn = cards.number(f"PC{i}_{j}")
-                value = step * ((i == j) if turn is None else turn)
-            matrix[f"CD{i}_{j}"] = float(value)
-    if not any(matrix.values()):
-        return None
-    linear = dict(zip(names, map(float, values), strict=True))
-    return {**linear, **matrix, "CTYPE1": ctype[0], "CTYPE2": ctype[1]}

@@ -4,8 +4,9 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import warnings
 
-from awe.base.errors import AweValueError
+from awe.base.errors import AweValueError, AweWarning
 
 __all__ = ["kernel_name", "kernels", "use_kernel"]
 
@@ -14,9 +15,17 @@ _forced = None
 
 
 @functools.cache
-def _numba_is_installed():
-    """Tell whether numba can be imported, without importing it."""
-    return importlib.util.find_spec("numba") is not None
+def _numba_works():
+    """Tell whether numba can be imported, and say so once where it is there but broken."""
+    if importlib.util.find_spec("numba") is None:
+        return False
+    try:
+        importlib.import_module("numba")
+    except ImportError as err:
+        msg = f"numba cannot be imported ({err}); the slow NumPy form of the pixel steps is used."
+        warnings.warn(msg, AweWarning, stacklevel=2)
+        return False
+    return True
 
 
 def kernel_name():
@@ -29,7 +38,7 @@ def kernel_name():
     """
     if _forced is not None:
         return _forced
-    return "numba" if _numba_is_installed() else "numpy"
+    return "numba" if _numba_works() else "numpy"
 
 
 def kernels():
@@ -65,7 +74,7 @@ def use_kernel(name):
         The name is neither, or numba is not installed.
     """
     global _forced
-    if name not in _NAMES or (name == "numba" and not _numba_is_installed()):
+    if name not in _NAMES or (name == "numba" and not _numba_works()):
         msg = f"The pixel steps cannot run by {name!r}: expected 'numpy', or 'numba' if installed."
         raise AweValueError(msg)
     before, _forced = _forced, name

@@ -96,8 +96,9 @@ def master_flat(dome, twilight, method=1, filter_size=64, mask=None):
 
     `smooth` takes the median of the good pixels in cells of a quarter of
     `filter_size`, which removes stars and noise, smooths the cells by a Gaussian
-    whose full width at half maximum is `filter_size`, the edges mirrored, and
-    interpolates between the centres of the cells by cubics.
+    whose full width at half maximum is `filter_size`, and interpolates between
+    the centres of the cells by cubics. Beyond the edges the cells are mirrored
+    in place and value, so that a slope goes on.
 
     Parameters
     ----------
@@ -160,20 +161,27 @@ def _smooth(image, width):
     """Smooth an image with NaN by cell medians, a Gaussian and cubic interpolation."""
     cell = max(1, int(width // 4))
     cells = _cell_medians(image, cell)
-    weights = np.isfinite(cells)
-    cells = np.where(weights, cells, 0.0)
-    weights = weights.astype(np.float64)
     sigma = width / np.sqrt(8 * np.log(2)) / cell
-    for axis in (0, 1):
-        cells, weights = (_gaussian(array, sigma, axis) for array in (cells, weights))
-    return _interpolate(_fill(cells, weights), cell, image.shape)
+    for _ in range(2):
+        # First the holes are filled, since a mirror image about the edge needs all cells.
+        known = np.isfinite(cells)
+        sums, weights = np.where(known, cells, 0.0), known.astype(np.float64)
+        mode = {"mode": "reflect", "reflect_type": "odd"} if known.all() else {"mode": "symmetric"}
+        for axis in (0, 1):
+            sums = _gaussian(sums, sigma, axis, **mode)
+            weights = _gaussian(weights, sigma, axis, **mode)
+        smooth = _quotient(sums, weights)
+        if known.all():
+            break
+        cells = np.where(known, cells, smooth)
+    return _interpolate(smooth, cell, image.shape)
 
 
-def _fill(cells, weights):
+def _quotient(sums, weights):
     """Divide weighted sums by their weights; far from all good cells, take the mean."""
     known = weights > 1e-6
-    mean = cells.sum() / weights.sum()
-    return np.where(known, cells / np.where(known, weights, 1.0), mean)
+    mean = sums.sum() / weights.sum()
+    return np.where(known, sums / np.where(known, weights, 1.0), mean)
 
 
 def _cell_medians(image, cell):
@@ -190,13 +198,13 @@ def _cell_medians(image, cell):
     return medians
 
 
-def _gaussian(array, sigma, axis):
-    """Smooth along an axis by a Gaussian cut at 4 sigma, the ends mirrored."""
+def _gaussian(array, sigma, axis, **mode):
+    """Smooth along an axis by a Gaussian cut at 4 sigma, the ends continued by `numpy.pad`."""
     half = int(np.ceil(4 * sigma))
     weights = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
     weights /= weights.sum()
     array = np.moveaxis(array, axis, 0)
-    padded = np.pad(array, [(half, half), (0, 0)], mode="symmetric")
+    padded = np.pad(array, [(half, half), (0, 0)], **mode)
     result = np.zeros(array.shape)
     for shift, factor in enumerate(weights):
         result += factor * padded[shift : shift + len(array)]
@@ -205,13 +213,16 @@ def _gaussian(array, sigma, axis):
 
 def _interpolate(cells, cell, shape):
     """Interpolate between the centres of cells, first along y, then along x."""
-    rows = _interpolation_matrix(shape[0], cell, cells.shape[0])
-    columns = _interpolation_matrix(shape[1], cell, cells.shape[1])
+    rows, columns = (
+        _interpolation_matrix(pixels, cell, count)
+        for pixels, count in zip(shape, cells.shape, strict=True)
+    )
+    cells = np.pad(cells, 2, mode="reflect", reflect_type="odd")
     return ((rows @ cells) @ columns.T).astype(np.float32)
 
 
 def _interpolation_matrix(pixels, cell, count):
-    """Give the weights of the cells in each pixel: Catmull-Rom cubics, ends mirrored."""
+    """Give the weights of the cells in each pixel: Catmull-Rom cubics, 2 cells more each side."""
     position = (np.arange(pixels) + 0.5) / cell - 0.5
     base = np.floor(position).astype(int)
     t = position - base
@@ -221,9 +232,7 @@ def _interpolation_matrix(pixels, cell, count):
         ((4 - 3 * t) * t + 1) * t / 2,
         (t - 1) * t * t / 2,
     )
-    matrix = np.zeros((pixels, count))
+    matrix = np.zeros((pixels, count + 4))
     for shift, factor in zip((-1, 0, 1, 2), factors, strict=True):
-        index = (base + shift) % (2 * count)
-        index = np.where(index >= count, 2 * count - 1 - index, index)
-        np.add.at(matrix, (np.arange(pixels), index), factor)
+        matrix[np.arange(pixels), base + shift + 2] = factor
     return matrix

@@ -7,6 +7,7 @@ from numba import njit
 
 __all__ = ["calibrate", "centre_and_spread", "clip_and_reduce", "weight"]
 
+_FEW = 20
 _LARGEST = np.finfo(np.float32).max
 _OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
@@ -25,28 +26,64 @@ def _apply_network(rows, low, high, n):
 
 
 @njit(**_OPTIONS)
-def _insert(buffer, n, value):
-    """Put a value in its place among n ascending ones and give that place."""
-    place = n
-    while place > 0 and buffer[place - 1] > value:
-        buffer[place] = buffer[place - 1]
-        place -= 1
-    buffer[place] = value
-    return place
+def _select(buffer, n, k):
+    """Bring the value of rank k of the first n to place k, the lesser before it (Hoare)."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot = buffer[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while buffer[i] < pivot:
+                i += 1
+            while pivot < buffer[j]:
+                j -= 1
+            if i <= j:
+                buffer[i], buffer[j] = buffer[j], buffer[i]
+                i += 1
+                j -= 1
+        if j < k:
+            low = i
+        if k < i:
+            high = j
 
 
 @njit(**_OPTIONS)
-def _median_of_sorted(buffer, n):
-    """Give the median of the first n of ascending values."""
-    return 0.5 * (buffer[(n - 1) // 2] + buffer[n // 2])
+def _median(buffer, n):
+    """Give the median of the first n values, which change their order."""
+    k = n // 2
+    if n <= _FEW:
+        # Insertion is the fastest way to sort few values.
+        for i in range(1, n):
+            value = buffer[i]
+            place = i
+            while place > 0 and buffer[place - 1] > value:
+                buffer[place] = buffer[place - 1]
+                place -= 1
+            buffer[place] = value
+        return 0.5 * (buffer[(n - 1) // 2] + buffer[k])
+    _select(buffer, n, k)
+    if n % 2:
+        return buffer[k]
+    below = buffer[0]
+    for i in range(1, k):
+        below = max(below, buffer[i])
+    return 0.5 * (below + buffer[k])
 
 
 @njit(**_OPTIONS)
-def _scaled_mad(buffer, n, centre, factors, scratch):
+def _median_of(values, n, scratch):
+    """Give the median of the first n values, which keep their order."""
+    for i in range(n):
+        scratch[i] = values[i]
+    return _median(scratch, n)
+
+
+@njit(**_OPTIONS)
+def _scaled_mad(values, n, centre, factors, scratch):
     """Give the scaled median absolute deviation of n values."""
     for i in range(n):
-        _insert(scratch, i, abs(buffer[i] - centre))
-    return _median_of_sorted(scratch, n) * factors[n] if n > 0 else 0.0
+        scratch[i] = abs(values[i] - centre)
+    return _median(scratch, n) * factors[n] if n > 0 else 0.0
 
 
 @njit(**_OPTIONS)
@@ -104,41 +141,32 @@ def centre_and_spread(values, low, high, factors, lanes, centre, spread):
                 for k in range(n):
                     v = values[k, start + x]
                     if v - v == 0:
-                        _insert(buffer, m, v)
+                        buffer[m] = v
                         m += 1
-                c = _median_of_sorted(buffer, m) if m > 0 else np.nan
+                c = _median(buffer, m) if m > 0 else np.nan
                 middle[x] = c
                 if spread.size:
                     spread[start + x] = _scaled_mad(buffer, m, c, factors, scratch)
 
 
 @njit(**_OPTIONS)
-def _clip_pixel(value, scale, n, base, inverse_gain, clip, steps, model, factors, scratch):
-    """Clip ascending values, paired with their scales, in place; give number, centre."""
-    centre = _median_of_sorted(value, n)
-    for _ in range(steps):
-        spread = base
-        if not model:
-            spread = max(base, _scaled_mad(value, n, centre, factors, scratch) ** 2)
-        kept = 0
-        for turn in range(2):
-            m = 0
-            for i in range(n):
-                variance = spread
-                if model:
-                    variance = (base * scale[i] + inverse_gain * max(centre, 0.0)) * scale[i]
-                if (value[i] - centre) ** 2 <= clip * clip * variance:
-                    if turn == 1:
-                        value[m], scale[m] = value[i], scale[i]
-                    m += 1
-            kept = m
-            if kept == 0 or kept == n:
-                break
-        if kept == 0 or kept == n:
-            break
-        n = kept
-        centre = _median_of_sorted(value, n)
-    return n, centre
+def _clip_once(work, n, centre, base, inverse_gain, clip, model, factors):
+    """Move the values to keep, with their scales, to the front; give their number."""
+    value, scale, scratch = work[0], work[1], work[2]
+    light = inverse_gain * max(centre, 0.0)
+    limit = clip * clip
+    if not model:
+        limit *= max(base, _scaled_mad(value, n, centre, factors, scratch) ** 2)
+    m = 0
+    for i in range(n):
+        s = scale[i]
+        d = value[i] - centre
+        if d * d <= (limit * (base * s + light) * s if model else limit):
+            # Swapped, not copied: where none is to be kept, all are still there.
+            value[i], value[m] = value[m], value[i]
+            scale[i], scale[m] = scale[m], s
+            m += 1
+    return m
 
 
 @njit(**_OPTIONS)
@@ -149,19 +177,18 @@ def _pixel(values, p, scales, base, inverse_gain, clip, steps, model, factors, w
     for k in range(values.shape[0]):
         v = values[k, p]
         if v - v == 0:
-            place = _insert(value, n, v)
-            for i in range(n, place, -1):
-                scale[i] = scale[i - 1]
-            scale[place] = scales[k]
+            value[n] = v
+            scale[n] = scales[k]
             n += 1
     if n == 0:
         return np.nan, np.nan, 0, np.nan
-    if clip < np.inf:
-        n, centre = _clip_pixel(
-            value, scale, n, base, inverse_gain, clip, steps, model, factors, scratch
-        )
-    else:
-        centre = _median_of_sorted(value, n)
+    centre = _median_of(value, n, scratch)
+    for _ in range(steps if clip < np.inf else 0):
+        m = _clip_once(work, n, centre, base, inverse_gain, clip, model, factors)
+        if m == 0 or m == n:
+            break
+        n = m
+        centre = _median_of(value, n, scratch)
     total = 0.0
     for i in range(n):
         total += value[i] - centre
@@ -348,7 +375,9 @@ def calibrate(data, bias, flat, mask, bit):
 @njit(**_OPTIONS)
 def _order(a, b):
     """Give two values in ascending order."""
-    return (a, b) if a < b else (b, a)
+    less = a if a < b else b
+    more = b if a < b else a
+    return less, more
 
 
 @njit(**_OPTIONS)
@@ -384,9 +413,11 @@ def _copy_padded(data, y, left, right, target):
     nx = data.shape[1]
     row = data[y]
     zero = np.float32(0)
-    for x in range(left, right):
-        v = row[x]
-        target[x - left + 1] = v if v - v == zero else zero
+    # Views that start at 0: an index that could be negative would not vectorise.
+    source, inner = row[left:right], target[1 : right - left + 1]
+    for x in range(right - left):
+        v = source[x]
+        inner[x] = v if v - v == zero else zero
     before = row[left - 1] if left > 0 else row[1]
     after = row[right] if right < nx else row[nx - 2]
     target[0] = before if before - before == zero else zero
@@ -399,9 +430,10 @@ def _copy_row(array, y, left, right, target):
     if array.size == 1:
         target[:] = array[0, 0]
         return
-    row = array[y]
-    for x in range(left, right):
-        target[x - left] = row[x]
+    # A loop compiles much faster than the assignment of a slice.
+    source = array[y, left:right]
+    for x in range(right - left):
+        target[x] = source[x]
 
 
 @njit(**_OPTIONS)
@@ -441,10 +473,11 @@ def weight(
         _copy_row(flat, y, left, right, work[0])
         _copy_row(bias_error, y, left, right, work[1])
         _copy_row(flat_error, y, left, right, work[2])
+        lower, middle, upper, signals = ring[0], ring[1], ring[2], work[3]
         for x in range(width):
-            work[3, x] = _median_of_eight(
-                ring[0, x], ring[0, x + 1], ring[0, x + 2], ring[1, x], ring[1, x + 2],
-                ring[2, x], ring[2, x + 1], ring[2, x + 2],
+            signals[x] = _median_of_eight(
+                lower[x], lower[x + 1], lower[x + 2], middle[x], middle[x + 2],
+                upper[x], upper[x + 1], upper[x + 2],
             )  # fmt: skip
         pixels = data[y, left:right]
         marks = mask[y, left:right]

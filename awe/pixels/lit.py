@@ -8,11 +8,11 @@ from awe.pixels.stats import MAD_TO_SIGMA
 __all__ = ["lit_section"]
 
 _MINIMUM_WIDTH = 4
-_WIDEST_SHARE = 3
-_CONTRAST = 3.5
-_SHARPNESS = 0.7
-_SIGNIFICANCE = 5.0
-_LEVEL_SHARE = 0.1
+_WIDEST_SHARE = 6
+_CONTRAST = 8.0
+_SHARPNESS = 0.8
+_SIGNIFICANCE = 16.0
+_LEVEL_SHARE = 0.2
 
 
 def lit_section(images):
@@ -21,12 +21,19 @@ def lit_section(images):
     Pre- and overscan are strips along the edges of a frame that are level and
     end in a sharp step up to the lit pixels. For each edge the frames' mean
     profile across it (mean of the middle half of the pixels of each line, over
-    the inner half of the frame) is walked from outside inward, its first line
-    left out. The strip ends where the next line rises above the level of the
-    strip by at least 3 times the greatest deviation within the strip and by 5
-    times the noise, and has there already half the height of the lines behind
-    it: the edge of an optical field is not so sharp. An edge where no strip of
-    at least 4 lines ends within a third of the frame is lit.
+    the inner half of the frame) is walked from outside inward. The strip ends
+    at the first line that
+
+    - rises above the strip's level by at least 8 times the greatest deviation
+      within the strip, of which the first two lines, often odd, and the last,
+      which may be lit in part or undershoot, do not count, and by 16 times
+      the noise; and the three lines behind it do so too;
+    - has at least 0.8 of the height of the lines behind it: the edge of a slit
+      or of an optical field is not so sharp.
+
+    The strip's level must agree with that of the darkest strip within a fifth
+    of the step. An edge where no strip of at least 4 lines ends within a sixth
+    of the frame is lit.
 
     Parameters
     ----------
@@ -87,11 +94,9 @@ def _strips(profile, noise):
     rise = profile - level
     found = []
     for edge in range(_MINIMUM_WIDTH, len(profile) // _WIDEST_SHARE):
-        behind = np.median(rise[edge + 1 : edge + 5])
+        behind = np.median(rise[edge + 1 : edge + 4])
         height = min(rise[edge], behind)
-        # The line next to bright pixels may undershoot, which is no structure of the strip.
-        deviation = max(np.abs(rise[1 : edge - 1]).max(), rise[edge - 1])
-        limit = _CONTRAST * deviation
+        limit = _CONTRAST * np.abs(rise[2 : edge - 1]).max()
         significant = height > max(limit, _SIGNIFICANCE * noise[1:edge].max())
         if significant and rise[edge] > _SHARPNESS * behind:
             found.append((edge, float(level), float(height)))

@@ -218,9 +218,9 @@ def _check_scale(scale, count):
 def _noise_map(value, shape, name):
     """Check read noise or gain and give it as a number or a map of the whole frame."""
     value = np.asarray(value, dtype=np.float32)
-    low = np.nanmin(value) if value.size else -1
-    if np.isnan(value).any() or low < 0 or (name == "gain" and low == 0):
-        msg = f"{name} must be positive everywhere, but its minimum is {low} (or it has NaN)."
+    if not ((value > 0) | ((value == 0) & (name == "read_noise"))).all():
+        least = "0 or more" if name == "read_noise" else "greater than 0"
+        msg = f"{name} must be {least} everywhere, but its least value is {value.min()}."
         raise AweValueError(msg)
     if value.ndim == 0:
         return value

@@ -1,0 +1,29 @@
+"""Making something from something: products, parameters, tasks, choice and lineage."""
+
+from awe.process.choice import CalibrationNotFound, Dependency, choose, explain
+from awe.process.flags import decode, register_flag
+from awe.process.lineage import Lineage
+from awe.process.parameters import ProcessParameters, parameter, resolve
+from awe.process.product import Making, ProcessTarget, Product
+from awe.process.task import Argument, Failure, Task, TaskError, Unit
+
+__all__ = [
+    "Argument",
+    "CalibrationNotFound",
+    "Dependency",
+    "Failure",
+    "Lineage",
+    "Making",
+    "ProcessParameters",
+    "ProcessTarget",
+    "Product",
+    "Task",
+    "TaskError",
+    "Unit",
+    "choose",
+    "decode",
+    "explain",
+    "parameter",
+    "register_flag",
+    "resolve",
+]

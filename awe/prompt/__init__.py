@@ -1,0 +1,1 @@
+"""The awe> prompt and the `awe` command."""

@@ -1,6 +1,7 @@
 """Persistent attributes: on an instance the value, on the class a term of a query."""
 
 from awe.base.errors import AweAttributeError, AweTypeError, did_you_mean
+from awe.store import registry
 from awe.store.kinds import LinkKind, ListKind, OwnedKind, kind_of
 
 __all__ = ["Attribute", "InverseAttribute", "Path", "persistent"]
@@ -57,9 +58,12 @@ class Attribute:
     def __set_name__(self, owner, name):
         self.name = name
         self.owner = owner
-        where = f"{owner.__name__}.{name}"
-        self.kind = kind_of(self.declared, where)
-        self.default = self.kind.coerce(self.default, f"The default of {where}")
+
+    def resolve(self):
+        """Find the kind that was declared and check the default, once the name is known."""
+        if self.kind is None:
+            self.kind = kind_of(self.declared, self.where())
+            self.default = self.kind.coerce(self.default, f"The default of {self.where()}")
 
     def where(self, cls=None):
         """Give 'Class.attribute' for messages."""
@@ -100,6 +104,20 @@ class InverseAttribute(Attribute):
     def target(self):
         """The class on the other side."""
         return self.kind.item.target if self.many else self.kind.target
+
+    @property
+    def other(self):
+        """The stored side of the relation."""
+        found = self.target._attributes.get(self.inverse)
+        item = getattr(found, "kind", None)
+        item = item.item if isinstance(item, ListKind) else item
+        if not isinstance(item, LinkKind):
+            msg = (
+                f"{self.where()} says that its inverse is {self.target.__name__}.{self.inverse}, "
+                f"which is no link."
+            )
+            raise AweTypeError(msg, remedy="Declare that side first, or give it the link.")
+        return found
 
     def __get__(self, obj, owner=None):
         if obj is None:
@@ -163,8 +181,9 @@ def _is_computed(declared, inverse):
     """
     many = isinstance(declared, list)
     target = declared[0] if many else declared
-    other = None if isinstance(target, str) else target._inverses.get(inverse)
-    stored = None if isinstance(target, str) else target._attributes.get(inverse)
+    target = registry.known_class(target) if isinstance(target, str) else target
+    other = None if target is None else target._inverses.get(inverse)
+    stored = None if target is None else target._attributes.get(inverse)
     if many:
         return not (other is not None and isinstance(other.kind, ListKind))
     return stored is not None and isinstance(stored.kind, LinkKind)

@@ -3,11 +3,14 @@
 import numpy as np
 
 from awe.store.columns import (
+    ListColumn,
+    NumberColumn,
     column_from_values,
     columns_from_rows,
     concatenate,
     constant_column,
 )
+from awe.store.layouts import fields_of, initial_raw, merged, merged_spec, normalised, spec_at
 from awe.store.records import PAGE_ROWS, ColumnRecord, Segment
 
 __all__ = [
@@ -15,6 +18,7 @@ __all__ = [
     "TailBlock",
     "blocks_of",
     "compact",
+    "fields_of",
     "initial_raw",
     "normalised",
     "rows_with_id",
@@ -63,110 +67,6 @@ def _id_halves(object_id):
     return high, int.from_bytes(object_id[8:], "big", signed=True)
 
 
-def initial_raw(session, schema, name, spec):
-    """Give the raw value of an attribute in records that were written without it.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    schema : ClassSchema
-        What the store knows of the class.
-    name : str
-        The attribute.
-    spec : str or tuple
-        Its kind.
-
-    Returns
-    -------
-    object
-        The default that was recorded when the attribute was added; before that, the declared
-        one.
-    """
-    if name in schema.defaults:
-        return schema.defaults[name]
-    cls = session.class_of_code(schema.code)
-    attribute = None if cls is None else cls._attributes.get(name)
-    if attribute is None:
-        return () if isinstance(spec, tuple) and spec[0] == "list" else None
-    return attribute.initial_raw()
-
-
-def fields_of(session, schema):
-    """Give the newest fields of a class: those declared here, else those stored last."""
-    cls = session.class_of_code(schema.code)
-    if cls is not None:
-        return cls._fields()
-    return schema.layouts[-1] if schema.layouts else ()
-
-
-def normalised(session, schema, rows, fields):
-    """Give the raw values of rows in the order of some fields.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    schema : ClassSchema
-        What the store knows of the class.
-    rows : sequence of Row or None
-        Rows of any layout; None where an object was deleted.
-    fields : tuple of (str, spec)
-        The fields wanted.
-
-    Returns
-    -------
-    list of tuple
-        One for each row.
-    """
-    plans = {}
-    empty = tuple(() if _is_list(spec) else None for _, spec in fields)
-    out = []
-    for row in rows:
-        if row is None:
-            out.append(empty)
-            continue
-        layout = schema.layouts[row.layout]
-        if layout == fields:
-            out.append(row.values())
-            continue
-        if row.layout not in plans:
-            plans[row.layout] = _plan(session, schema, layout, fields)
-        values = row.values()
-        out.append(tuple(_pick(values, step) for step in plans[row.layout]))
-    return out
-
-
-def _is_list(spec):
-    return isinstance(spec, tuple) and spec[0] == "list"
-
-
-def _plan(session, schema, layout, fields):
-    """Say for each field where its value stands in the layout, or its default."""
-    positions = {name: (at, spec) for at, (name, spec) in enumerate(layout)}
-    steps = []
-    for name, spec in fields:
-        if name not in positions:
-            steps.append((None, initial_raw(session, schema, name, spec), None, None))
-            continue
-        at, old_spec = positions[name]
-        same = old_spec == spec or not isinstance(spec, tuple) or spec[0] != "owned"
-        steps.append((at, None, None if same else old_spec, spec))
-    return steps
-
-
-def _pick(values, step):
-    at, default, old_spec, spec = step
-    if at is None:
-        return default
-    raw = values[at]
-    if old_spec is None or raw is None:
-        return float(raw) if spec == "float" and raw is not None else raw
-    # An owned record whose class gained or lost fields.
-    by_name = {name: value for (name, _), value in zip(old_spec[2], raw, strict=True)}
-    return tuple(by_name.get(name) for name, _ in spec[2])
-
-
 class SegmentBlock:
     """One segment of an extent, with defaults for attributes that are newer than it.
 
@@ -196,25 +96,46 @@ class SegmentBlock:
         """Give the column of a path."""
         segment = self._segment
         record = segment.columns.get(path)
-        if record is not None:
-            return record.column
-        if path in segment.specs:
-            low = segment.zones[path][0]
-            return constant_column(segment.specs[path], low, self.count)
-        return _default_column(self._session, self._extent, path, self.count)
+        if record is None and path not in segment.specs:
+            return self._newer_column(path)
+        if record is None:
+            spec, low = segment.specs[path], segment.zones[path][0]
+            column = constant_column(spec, low, self.count)
+        else:
+            spec, column = segment.specs[path], record.column
+        if spec in ("int", ("list", "int")) and not path.startswith("$"):
+            return _as_spec(column, self._session.spec_of(self.code, path) or spec)
+        return column
+
+    def _newer_column(self, path):
+        """Give the column of an attribute that is newer than the segment: its default."""
+        names = path.split(".")
+        known = 0
+        while ".".join(names[: known + 1]) in self._segment.specs:
+            known += 1
+        added, rest = ".".join(names[: known + 1]), ".".join(names[known:])
+        schema = self._session.schema_of_code(self.code)
+        spec = spec_at(fields_of(self._session, schema), added)
+        if spec is None:
+            msg = f"the class {schema.name} has no column {path}"
+            raise KeyError(msg)
+        raw = initial_raw(self._session, schema, added, spec)
+        made = columns_from_rows(((names[known], spec),), [(raw,)])
+        column_spec, one = made[rest]
+        value = one.to_list()[0]
+        if known == 0:
+            return constant_column(column_spec, value, self.count)
+        owner = self.column(".".join(names[:known]))
+        if isinstance(owner, ListColumn):
+            values = [tuple(value for _ in record) for record in owner.to_list()]
+            return column_from_values(("list", column_spec), values)
+        absent = () if _is_list(column_spec) else None
+        values = [value if present else absent for present in owner.values.tolist()]
+        return column_from_values(column_spec, values)
 
 
-def _default_column(session, extent, path, count):
-    schema = session.schema_of_code(extent.code)
-    name = path.split(".")[0]
-    for field, spec in fields_of(session, schema):
-        if field == name:
-            raw = initial_raw(session, schema, name, spec)
-            made = columns_from_rows(((field, spec),), [(raw,)])
-            column_spec, column = made[path]
-            return constant_column(column_spec, column.to_list()[0], count)
-    msg = f"the class {schema.name} has no column {path}"
-    raise KeyError(msg)
+def _is_list(spec):
+    return isinstance(spec, tuple) and spec[0] == "list"
 
 
 class TailBlock:
@@ -246,10 +167,7 @@ class TailBlock:
         if path.startswith("$"):
             return self._system()[path][1]
         name = path.split(".")[0]
-        columns = self._of_field(name)
-        if path not in columns:
-            return _default_column(self._session, self._extent, path, self.count)
-        return columns[path][1]
+        return self._of_field(name)[path][1]
 
     def _system(self):
         if self._columns is None:
@@ -261,8 +179,8 @@ class TailBlock:
         if name not in self._columns:
             schema = self._session.schema_of_code(self._extent.code)
             fields = tuple(f for f in fields_of(self._session, schema) if f[0] == name)
-            raws = normalised(self._session, schema, self._rows, fields) if fields else []
-            self._columns[name] = columns_from_rows(fields, raws) if fields else {}
+            raws = normalised(self._session, schema, self._rows, fields)
+            self._columns[name] = columns_from_rows(fields, raws)
         return self._columns[name]
 
 
@@ -332,8 +250,10 @@ def rows_with_id(session, extent, digits):
     found = []
     for block in blocks_of(session, extent):
         zone = block.zone("$high")
-        if zone is not None and zone[0] is not None and not (
-            zone[0] <= high_high and low_high <= zone[1]
+        if (
+            zone is not None
+            and zone[0] is not None
+            and not (zone[0] <= high_high and low_high <= zone[1])
         ):
             continue
         values = block.column("$high").values
@@ -377,11 +297,36 @@ def _append(extent, segment):
 
 def _segment_from_rows(session, extent, start, stop):
     schema = session.schema_of_code(extent.code)
-    fields = fields_of(session, schema)
     rows = rows_between(extent, start, stop)
+    fields = fields_of_rows(session, schema, rows)
     columns = columns_from_rows(fields, normalised(session, schema, rows, fields))
     columns.update(system_columns(rows))
     return make_segment(start, stop - start, columns)
+
+
+def fields_of_rows(session, schema, rows):
+    """Give the fields of a class with those that only other versions of it know.
+
+    A prompt that runs older code may be the one that turns a tail into a segment.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    schema : ClassSchema
+        What the store knows of the class.
+    rows : sequence of Row or None
+        The rows.
+
+    Returns
+    -------
+    tuple of (str, spec)
+        Every value of the rows has its place in them.
+    """
+    fields = fields_of(session, schema)
+    for number in sorted({row.layout for row in rows if row is not None}, reverse=True):
+        fields = merged(fields, schema.layouts[number])
+    return fields
 
 
 def make_segment(start, count, columns):
@@ -437,7 +382,8 @@ def _joined(session, extent, run):
         blocks = [SegmentBlock(session, extent, s) for s in group]
         specs = {}
         for segment in group:
-            specs.update(segment.specs)
+            for path, spec in segment.specs.items():
+                specs[path] = merged_spec(spec, specs.get(path, spec))
         columns = {}
         for path, spec in specs.items():
             columns[path] = (spec, concatenate([_part(b, path, spec) for b in blocks]))
@@ -446,14 +392,20 @@ def _joined(session, extent, run):
 
 def _part(block, path, spec):
     try:
-        column = block.column(path)
-        if spec == "float" and column.spec == "int":
-            column = column_from_values(spec, column.to_list())
-        return column
+        return _as_spec(block.column(path), spec)
     except KeyError:
         # The attribute is gone from the class, and this segment never had it.
         raw = () if _is_list(spec) else None
         return constant_column(spec, raw, block.count)
+
+
+def _as_spec(column, spec):
+    """Give a column of whole numbers as one of doubles, where the kind says so."""
+    if spec == "float" and column.spec == "int":
+        return NumberColumn("float", column.values.astype(np.float64), column.nulls)
+    if _is_list(spec) and spec[1] == "float" and column.items.spec == "int":
+        return ListColumn(column.ends, _as_spec(column.items, "float"))
+    return column
 
 
 def update_segments(session, extent, row_number, changed):
@@ -498,10 +450,8 @@ def set_value(block, segment, path, spec, at, raw):
     raw : object
         The raw value.
     """
-    column = block.column(path)
-    if column.spec == "int" and spec == "float":
-        column = column_from_values(spec, column.to_list())
-    column = column.with_value(at, raw)
+    spec = merged_spec(spec, segment.specs.get(path, spec))
+    column = _as_spec(block.column(path), spec).with_value(at, raw)
     columns = dict(segment.columns)
     zone = column.zone()
     if zone is not None and zone[3]:

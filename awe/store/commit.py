@@ -4,37 +4,18 @@ import contextlib
 import signal
 import threading
 
-from awe.base.errors import (
-    AweError,
-    AwePermissionError,
-    AweTypeError,
-    AweValueError,
-)
+from awe.base.errors import AwePermissionError
 from awe.base.utc import now, to_microseconds
 from awe.store import plain
-from awe.store.blocks import compact, update_segments
-from awe.store.records import (
-    DELETED,
-    PAGE_ROWS,
-    VOCABULARY,
-    Child,
-    ClassSchema,
-    Extent,
-    Page,
-    Row,
-    Unique,
-)
-from awe.store.session import code_of, pack, row_of
+from awe.store.blocks import compact
+from awe.store.edits import EditWriter, StaleEditError
+from awe.store.records import PAGE_ROWS, VOCABULARY, Child, Page, Row
+from awe.store.schemas import Schemas
+from awe.store.session import pack, row_of
+from awe.store.storage import StoreError, is_storage_failure
+from awe.store.unique import UniqueError, UniqueIndex
 
 __all__ = ["StaleEditError", "UniqueError", "Writer", "closure", "exclusive"]
-
-
-class UniqueError(AweValueError):
-    """Two objects would have the same value where it must be unique."""
-
-
-class StaleEditError(AweError):
-    """Somebody else changed what an edit was based on."""
 
 
 def closure(objects):
@@ -107,27 +88,87 @@ def exclusive(session, context):
     ------
     Writer
         Takes the changes.
+
+    Raises
+    ------
+    StoreError
+        The storage failed; the objects in memory are as before.
     """
     session.ensure()
-    with _interrupt_later(), session.lock.held():
+    # Waiting for the lock can be interrupted; what comes after it ends one way or the other.
+    with session.lock.held(), _interrupt_later():
         session.begin()
+        if session.unsettled is not None:
+            _settle(session)
         writer = Writer(session, context)
         try:
             yield writer
             writer.finish()
             session.commit_transaction()
-        except BaseException:
-            session.abort_transaction()
+        except BaseException as err:
+            writer.release()
+            session.unsettled = writer
+            _abort(session, err)
             # A commit that landed although its call failed (a lost answer of a server) counts.
-            if writer.time and session.root.clock.time == writer.time:
-                writer.bind()
+            if _settle(session):
                 return
-            writer.undo()
+            if is_storage_failure(err):
+                msg = f"The store could not be written ({type(err).__name__}: {err})."
+                remedy = "Nothing was stored. Is the disk full? Mend it, then commit again."
+                raise StoreError(msg, remedy=remedy) from err
             raise
         writer.bind()
 
 
-class Writer:
+def _abort(session, err):
+    try:
+        session.abort_transaction(err)
+    except Exception as second:
+        if not is_storage_failure(second):
+            raise
+        msg = (
+            f"The store was lost during the commit ({type(err).__name__}: {err}). Whether it was "
+            "stored is found out at the next commit."
+        )
+        raise StoreError(msg, remedy="Commit again once the store can be reached.") from err
+
+
+def _settle(session):
+    """Find out whether a commit landed, and give the objects in memory the state they have."""
+    writer, session.unsettled = session.unsettled, None
+    if writer.has_landed():
+        writer.bind()
+        return True
+    writer.undo()
+    return False
+
+
+class _Shelf:
+    """Where the new objects of one class go in one transaction."""
+
+    def __init__(self, writer, cls):
+        self.schema, self.layout = writer.schemas.layout_of(cls)
+        self.extent = writer.root.extents[self.schema.code]
+        self.next = self.extent.count
+        self.domain = writer.domain_of(cls)
+        self.children = cls._child_attributes()
+        self.converters = {n: a.kind.to_raw for n, a in cls._attributes.items()}
+        self._page_number = -1
+        self._page = None
+
+    def page(self, number):
+        """Give a page to be changed, a new one where the row is the first in it."""
+        if number != self._page_number:
+            page = self.extent.pages.get(number)
+            if page is None:
+                page = self.extent.pages[number] = Page()
+            page.rows  # noqa: B018  # loads the page before it is marked as changed
+            page._p_changed = True
+            self._page_number, self._page = number, page
+        return self._page
+
+
+class Writer(EditWriter):
     """Writes objects into the records of one transaction.
 
     Parameters
@@ -142,11 +183,15 @@ class Writer:
         self.session = session
         self.root = session.root
         self.context = context
+        self.schemas = Schemas(session)
+        self.unique = UniqueIndex(session)
         self.time = 0
+        self._last = None
         self._bound = []
         self._moved = []
         self._after = []
-        self._touched = {}
+        self._shelves = {}
+        self._domain = None
 
     # --- the frame of a transaction ---
 
@@ -159,8 +204,8 @@ class Writer:
 
     def move_in(self, file):
         """Put a prepared file into its place; it goes back if the commit fails."""
-        file.move_in()
         self._moved.append(file)
+        file.move_in()
 
     def after(self, function):
         """Remember what to do once the commit has landed."""
@@ -168,20 +213,38 @@ class Writer:
 
     def finish(self):
         """Do what is due before the transaction is committed."""
-        for extent in self._touched.values():
-            compact(self.session, extent)
+        for file in self._moved:
+            file.sync()
+        if self.time:
+            self.schemas.note_all()
+        for shelf in self._shelves.values():
+            compact(self.session, shelf.extent)
 
-    def undo(self):
-        """Give everything in memory the state that it had."""
-        for file in reversed(self._moved):
-            file.move_back()
+    def has_landed(self):
+        """Tell whether the commit is in the store, as the present snapshot shows it."""
+        if self._last is not None:
+            obj, packed = self._last
+            row = self.session.row(packed)
+            return row is not None and row.object_id == obj._object_id
+        return bool(self.time) and self.root.clock.time == self.time
+
+    def release(self):
+        """Give the objects in memory the state that they had."""
         for obj, _ in self._bound:
             object.__setattr__(obj, "_packed", 0)
+
+    def undo(self):
+        """Give objects and files the state that they had."""
+        self.release()
+        for file in reversed(self._moved):
+            file.move_back()
 
     def bind(self):
         """Let the objects in memory be those of the store."""
         for obj, packed in self._bound:
             obj._bind(self.session, packed)
+        for file in self._moved:
+            file.settle()
         for function in self._after:
             function()
 
@@ -199,64 +262,79 @@ class Writer:
         """
         added = []
         for obj in objects:
-            schema = self.schema_for(type(obj))
-            existing = self._interned(obj) if obj._interned else None
-            if existing is not None:
-                self._place(obj, existing)
+            if obj._new is None:
+                # An earlier commit of it turned out to have landed.
                 continue
-            extent = self.root.extents[schema.code]
-            self._place(obj, pack(schema.code, extent.count))
-            extent.count += 1
-            self._touched[schema.code] = extent
-            added.append((obj, schema, extent))
+            shelf = self._shelf(type(obj))
+            if obj._interned and self._is_stored_already(obj, shelf):
+                continue
+            packed = pack(shelf.schema.code, shelf.next)
+            shelf.next += 1
+            self._place(obj, packed)
+            added.append((obj, shelf))
             if obj._interned:
-                self._claim(obj, self.domain_of(obj), obj._packed)
-        for obj, schema, extent in added:
-            if not restricted:
+                self.unique.claim(obj, shelf.domain, packed, _reader(obj, shelf))
+        for shelf in self._shelves.values():
+            shelf.extent.count = shelf.next
+        check = not restricted and self.context.privileges > 1
+        first = self.root.clock.serial
+        for serial, (obj, shelf) in enumerate(added, first):
+            if check:
                 self._check_inputs(obj)
-            self._write(obj, schema, extent)
+            self._write(obj, shelf, serial)
+        if added:
+            self.root.clock.serial = first + len(added)
+            self._last = (added[-1][0], added[-1][0]._packed)
+
+    def _shelf(self, cls):
+        shelf = self._shelves.get(cls)
+        if shelf is None:
+            shelf = self._shelves[cls] = _Shelf(self, cls)
+        return shelf
+
+    def _is_stored_already(self, obj, shelf):
+        """Let a get-or-create object be the stored one where another process was faster."""
+        found = self.unique.find(obj, shelf.domain, _reader(obj, shelf))
+        if found is not None:
+            self._place(obj, found)
+        return found is not None
 
     def _place(self, obj, packed):
         object.__setattr__(obj, "_packed", packed)
         self._bound.append((obj, packed))
 
-    def domain_of(self, obj):
-        """Give the number of the domain that a new object gets."""
-        if obj.vocabulary:
+    def domain_of(self, cls):
+        """Give the number of the domain that new objects of a class get."""
+        if cls.vocabulary:
             return VOCABULARY
-        return self.root.domains.number(self.context.new_triple())
+        if self._domain is None:
+            self._domain = self.root.domains.number(self.context.new_triple())
+        return self._domain
 
-    def _write(self, obj, schema, extent):
-        domain = self.domain_of(obj)
+    def _write(self, obj, shelf, serial):
+        packed = obj._packed
         if not obj._interned:
-            self._claim(obj, domain, obj._packed)
-        clock = self.root.clock
-        serial = clock.serial
-        clock.serial += 1
+            self.unique.claim(obj, shelf.domain, packed, _reader(obj, shelf))
         raws = obj._raws()
-        row = Row(
-            len(schema.layouts) - 1, obj._object_id, domain, serial, self.stamp(),
-            plain.dumps(raws), raws,
+        number, slot = divmod(row_of(packed), PAGE_ROWS)
+        page = shelf.page(number)
+        page.rows.append(
+            Row(shelf.layout, obj._object_id, shelf.domain, serial, self.stamp(),
+                plain.dumps(raws), raws)
         )  # fmt: skip
-        number = row_of(obj._packed)
-        page = extent.pages.get(number // PAGE_ROWS)
-        if page is None:
-            page = Page()
-            extent.pages[number // PAGE_ROWS] = page
-        page.rows.append(row)
-        page._p_changed = True
-        for name, attribute in obj._child_attributes():
+        for name, attribute in shelf.children:
             value = obj._new[name]
             if value is not None:
-                page.set_child(number % PAGE_ROWS, name, Child(attribute.kind.pack(value)))
+                page.set_child(slot, name, Child(attribute.kind.pack(value)))
 
     def _check_inputs(self, obj):
         level = self.context.privileges
-        if obj.vocabulary or level == 1:
+        if obj.vocabulary:
             return
         for name, attribute in obj._link_attributes():
             for linked in attribute.kind.links(obj._new[name]):
-                row = None if linked._new is not None else self.session.row(linked._packed)
+                is_new = getattr(linked, "_new", None) is not None
+                row = None if is_new else self.session.row(linked._packed)
                 if row is None:
                     continue
                 below = self.root.domains.triples[row.domain][2]
@@ -271,265 +349,6 @@ class Writer:
                         "say commit(restricted=True).",
                     )
 
-    # --- classes ---
 
-    def schema_for(self, cls):
-        """Give the schema of a class, with its present layout as the last one."""
-        schema = self.session.schema(cls)
-        fields = cls._fields()
-        if schema is None:
-            schema = self._new_schema(cls)
-            self.session._schema_cache[cls.__name__] = schema
-        if not schema.layouts or schema.layouts[-1] != fields:
-            if schema.layouts:
-                self._record_defaults(schema, cls, fields)
-            schema.layouts = (*schema.layouts, fields)
-        return schema
-
-    def _new_schema(self, cls):
-        code = max(self.root.names, default=0) + 1
-        bases = tuple(c.__name__ for c in cls.__mro__ if hasattr(c, "_is_persistent_class"))
-        schema = ClassSchema(cls.__name__, code, bases)
-        self.root.schemas[cls.__name__] = schema
-        self.root.names[code] = cls.__name__
-        self.root.extents[code] = Extent(code)
-        return schema
-
-    def _record_defaults(self, schema, cls, fields):
-        known = {name: spec for layout in schema.layouts for name, spec in layout}
-        for name, spec in fields:
-            if name not in known:
-                attribute = cls._attributes.get(name)
-                raw = None if attribute is None else attribute.initial_raw()
-                schema.defaults = {**schema.defaults, name: raw}
-            elif not _compatible(known[name], spec):
-                msg = (
-                    f"{cls.__name__}.{name} is stored as {known[name]} and is now declared as "
-                    f"{spec}; the stored values cannot be read so."
-                )
-                raise AweTypeError(msg, remedy="Give the new attribute another name.")
-
-    # --- what must be unique ---
-
-    def _keys(self, obj, domain, raw_of):
-        """Give (index name, attribute names, key) for each set that has no missing value."""
-        triple = self.root.domains.triples[domain]
-        if domain == VOCABULARY:
-            scope = ""
-        elif triple[2] == 1:
-            scope = f"{triple[1]:x}.{triple[0]:x}"
-        else:
-            scope = f"{triple[1]:x}"
-        for declared_by, names in obj._unique:
-            values = [raw_of(n) for n in names]
-            if all(v is not None for v in values):
-                key = "\0".join([scope, *(_key_text(v) for v in values)])
-                yield f"{declared_by}:{'+'.join(names)}", names, key
-
-    def _tree(self, index):
-        unique = self.root.unique.get(index)
-        if unique is None:
-            unique = Unique()
-            self.root.unique[index] = unique
-        return unique.tree
-
-    def _raw_reader(self, obj):
-        return lambda name: obj._attributes[name].kind.to_raw(obj._new[name])
-
-    def _interned(self, obj):
-        """Find the stored object that a get-or-create object turns out to be."""
-        for index, _, key in self._keys(obj, self.domain_of(obj), self._raw_reader(obj)):
-            found = self._tree(index).get(key)
-            if found is not None:
-                return found
-        return None
-
-    def _claim(self, obj, domain, packed, raw_of=None):
-        for index, names, key in self._keys(obj, domain, raw_of or self._raw_reader(obj)):
-            tree = self._tree(index)
-            holder = tree.get(key)
-            if holder is not None and holder != packed:
-                raise self._unique_error(obj, names, holder)
-            tree[key] = packed
-
-    def _release(self, obj, domain, packed, raw_of):
-        for index, _, key in self._keys(obj, domain, raw_of):
-            tree = self._tree(index)
-            if tree.get(key) == packed:
-                del tree[key]
-
-    def _unique_error(self, obj, names, holder):
-        values = ", ".join(f"{n} = {obj._value_of(obj._attributes[n])!r}" for n in names)
-        row = self.session.row(holder)
-        seen = row is not None and self.session.may_see(row.domain)
-        who = f" {self.session.get(holder)!r} has it." if seen else ""
-        msg = f"{type(obj).__name__}: {values} must be unique and is taken.{who}"
-        return UniqueError(msg)
-
-    # --- changes of stored objects ---
-
-    def edit(self, obj, why):
-        """Apply the staged edits of an object.
-
-        Parameters
-        ----------
-        obj : DBObject
-            A stored object.
-        why : str or None
-            The reason, for its history.
-        """
-        row = self._row_or_error(obj)
-        self.context.check_may_edit(obj, row)
-        staged = dict(obj._staged)
-        for name, (value, base) in staged.items():
-            if plain.dumps(obj._base(name)) != plain.dumps(base):
-                raise _stale(obj, name, value)
-        changes = {}
-        for name, (value, base) in staged.items():
-            attribute = obj._attributes[name]
-            if attribute.required and value is None:
-                msg = f"{attribute.where(type(obj))} is required; it cannot become None."
-                raise AweValueError(msg)
-            raw = (
-                None if attribute.kind.child and value is None
-                else attribute.kind.pack(value) if attribute.kind.child
-                else attribute.kind.to_raw(value)
-            )  # fmt: skip
-            changes[name] = (base, raw)
-        self.change(obj, changes, why)
-        self.after(lambda: _drop_edits(self.session, obj))
-
-    def change(self, obj, changes, why, level=None):
-        """Write new values of a stored object, and the record of the change.
-
-        Parameters
-        ----------
-        obj : DBObject
-            A stored object.
-        changes : dict of str to (old, new)
-            Raw values by attribute; bytes for a child record.
-        why : str or None
-            The reason.
-        level : int, optional
-            The new level. By default it stays.
-        """
-        packed = obj._packed
-        schema = self.schema_for(type(obj))
-        extent = self.root.extents[code_of(packed)]
-        number = row_of(packed)
-        old_row = self._row_or_error(obj)
-        page = extent.pages[number // PAGE_ROWS]
-        raws = {n: obj.raw_of(n) for n in obj._attributes if not obj._attributes[n].kind.child}
-        new = dict(raws)
-        for name, (_, raw) in changes.items():
-            if obj._attributes[name].kind.child:
-                child = None if raw is None else Child(raw)
-                page.set_child(number % PAGE_ROWS, name, child)
-            else:
-                new[name] = raw
-        domain = old_row.domain
-        if level is not None:
-            creator, project, _ = self.root.domains.triples[domain]
-            domain = self.root.domains.number((creator, project, level))
-        self._release(obj, old_row.domain, packed, raws.get)
-        self._claim(obj, domain, packed, new.get)
-        children = {n for (s, n) in page.children or () if s == number % PAGE_ROWS}
-        values = obj._raws_of_stored(new, children)
-        page.rows[number % PAGE_ROWS] = Row(
-            len(schema.layouts) - 1, old_row.object_id, domain, old_row.serial, old_row.committed,
-            plain.dumps(values), values,
-        )  # fmt: skip
-        page._p_changed = True
-        by_name = dict(zip((n for n, _ in schema.layouts[-1]), values, strict=True))
-        columns = {n: (spec, by_name[n]) for n, spec in schema.layouts[-1] if n in changes}
-        columns |= {
-            k.name: (k.kind.spec, by_name[k.name])
-            for k in obj._keys.values()
-            if k.source in changes
-        }
-        if domain != old_row.domain:
-            columns["$domain"] = ("int", domain)
-        update_segments(self.session, extent, number, columns)
-        self._record(packed, changes, why)
-
-    def _record(self, packed, changes, why):
-        from awe.store.changes import append_changes
-
-        rows = [(name, old, new) for name, (old, new) in changes.items()]
-        append_changes(self.root, packed, self.stamp(), self.context.user_name, rows, why)
-
-    def _row_or_error(self, obj):
-        row = self.session.row(obj._packed)
-        if row is None:
-            raise self.session.deleted_error(obj._packed)
-        return row
-
-    def raise_level(self, obj, level, why):
-        """Raise the level of a stored object."""
-        old = self.root.domains.triples[self._row_or_error(obj).domain][2]
-        self.change(obj, {}, why, level=level)
-        self._record(obj._packed, {"privileges": (old, level)}, why)
-
-    def delete(self, obj, why):
-        """Take an object out of the store; a tombstone stays.
-
-        Parameters
-        ----------
-        obj : DBObject
-            A stored object that nothing depends on any more.
-        why : str or None
-            The reason.
-        """
-        packed = obj._packed
-        row = self._row_or_error(obj)
-        extent = self.root.extents[code_of(packed)]
-        number = row_of(packed)
-        stone = {
-            "class": type(obj).__name__,
-            "object_id": obj.object_id,
-            "name": obj.summary(),
-            "domain": row.domain,
-            "when": self.stamp(),
-            "who": self.context.user_name,
-            "why": why,
-        }
-        self._release(obj, row.domain, packed, obj.raw_of)
-        page = extent.pages[number // PAGE_ROWS]
-        for name, _ in obj._child_attributes():
-            page.set_child(number % PAGE_ROWS, name, None)
-        page.rows[number % PAGE_ROWS] = None
-        page._p_changed = True
-        update_segments(self.session, extent, number, {"$domain": ("int", DELETED)})
-        self.root.tombstones[packed] = plain.dumps(stone)
-        self.after(lambda: _drop_edits(self.session, obj))
-
-
-def _drop_edits(session, obj):
-    object.__setattr__(obj, "_staged", None)
-    session.staged.pop(obj._packed, None)
-
-
-def _stale(obj, name, mine):
-    theirs = obj.stored_value(name)
-    msg = (
-        f"{obj._attributes[name].where(type(obj))} of {type(obj).__name__} {obj.object_id[:8]} was "
-        f"changed by somebody else to {theirs!r} since you set it to {mine!r}. Nothing was stored."
-    )
-    return StaleEditError(
-        msg, remedy="context.rollback() takes theirs; assign again to set yours over it."
-    )
-
-
-def _key_text(raw):
-    if isinstance(raw, tuple):
-        return "\1".join(_key_text(r) for r in raw)
-    return raw if isinstance(raw, str) else repr(raw)
-
-
-def _compatible(old, new):
-    if old == new or (old, new) == ("int", "float"):
-        return True
-    if isinstance(old, tuple) and isinstance(new, tuple) and old[0] == new[0]:
-        # A link may point to a class that was renamed; an owned record may gain or lose fields.
-        return old[0] != "list" or _compatible(old[1], new[1])
-    return False
+def _reader(obj, shelf):
+    return lambda name: shelf.converters[name](obj._new[name])

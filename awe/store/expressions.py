@@ -4,14 +4,30 @@ The answer for a block of rows is True (all rows), False (none) or a mask. Each 
 where its value is missing, so that negation is always the plain complement.
 """
 
-import math
-
 import numpy as np
 
+from awe.store.attributes import InverseAttribute
 from awe.store.blocks import blocks_of
-from awe.store.columns import ListColumn
+from awe.store.leaves import DomainTerm, Leaf, ListLeaf, LoadedLeaf, RowsTerm
 
-__all__ = ["And", "Compare", "Contains", "Everything", "Not", "Or", "Scope", "matching", "visible"]
+__all__ = [
+    "And",
+    "Compare",
+    "Contains",
+    "DomainTerm",
+    "Everything",
+    "Leaf",
+    "ListLeaf",
+    "Loaded",
+    "Not",
+    "Or",
+    "Scope",
+    "followable",
+    "matching",
+    "member",
+    "targets",
+    "visible",
+]
 
 
 class Everything:
@@ -132,40 +148,6 @@ class Scope:
         return self._text
 
 
-class DomainTerm:
-    """Rows whose domain (creator, project, level) is among some.
-
-    Parameters
-    ----------
-    allowed : numpy.ndarray of bool
-        By number of the domain.
-    """
-
-    def __init__(self, allowed):
-        self.allowed = allowed
-        self._all = bool(allowed[1:].all())
-
-    def glance(self, block):
-        """Decide by the zone alone where that is possible."""
-        zone = block.zone("$domain")
-        if zone is None:
-            return None
-        low, high = zone[0], zone[1]
-        if low == high:
-            return bool(self.allowed[low])
-        inside = self.allowed[low : high + 1]
-        if inside.all():
-            return True
-        return None if inside.any() else False
-
-    def answer(self, block):
-        """Give the mask of rows."""
-        quick = self.glance(block)
-        if quick is not None:
-            return quick
-        return self.allowed[block.column("$domain").values]
-
-
 def visible(session):
     """Give the condition that leaves what the context lets a query see.
 
@@ -187,6 +169,24 @@ def visible(session):
     return DomainTerm(allowed)
 
 
+def followable(session):
+    """Give the condition that leaves what the user may see when a link leads there.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    DomainTerm
+        Deleted rows are never seen.
+    """
+    allowed = np.array([session.may_see(n) for n in range(len(session.root.domains.triples))])
+    allowed[0] = False
+    return DomainTerm(allowed)
+
+
 class Compare:
     """A comparison of an attribute, or of one behind links, with a value.
 
@@ -197,7 +197,7 @@ class Compare:
     op : str
         '==', '<', '<=', '>', '>=', 'like', 'in', 'between' or 'has' (has a value).
     value : object
-        The raw value, several of them for 'in' and 'between'.
+        The raw value; two for 'between'; for 'in' texts or a sorted array.
     text : str
         How the user would write it.
     """
@@ -211,17 +211,36 @@ class Compare:
     def bind(self, session):
         """Give the condition ready for one snapshot: paths through links become memberships."""
         link, rest = self.path.split()
-        if rest is None:
-            return Leaf(self.path.column, self.op, self.value)
-        inner = Compare(rest, self.op, self.value, self._text)
-        return Leaf(link.column, "in", targets(session, rest.cls, inner))
+        if rest is not None:
+            inner = Compare(rest, self.op, self.value, self._text)
+            return member(session, link, targets(session, rest.cls, inner))
+        if isinstance(self.path.attribute, InverseAttribute):
+            return self._bind_inverse(session)
+        return Leaf(self.path.column, self.op, self.value)
+
+    def _bind_inverse(self, session):
+        attribute = self.path.attribute
+        if self.op == "has":
+            return member(session, self.path, targets(session, attribute.target, Everything()))
+        value = self.value if self.op == "in" else np.array([self.value], np.int64)
+        return member(session, self.path, value)
 
     def __str__(self):
         return self._text
 
 
 class Contains:
-    """A list attribute that contains a value; links may lead to the list."""
+    """A list attribute that contains a value; links may lead to the list.
+
+    Parameters
+    ----------
+    path : Path
+        The way to the list.
+    value : object
+        The raw value.
+    text : str
+        How the user would write it.
+    """
 
     def __init__(self, path, value, text):
         self.path = path
@@ -231,69 +250,39 @@ class Contains:
     def bind(self, session):
         """Give the condition ready for one snapshot."""
         link, rest = self.path.split()
-        if rest is None:
-            return ListLeaf(self.path.column, self.value)
-        inner = Contains(rest, self.value, self._text)
-        return Leaf(link.column, "in", targets(session, rest.cls, inner))
+        if rest is not None:
+            inner = Contains(rest, self.value, self._text)
+            return member(session, link, targets(session, rest.cls, inner))
+        if isinstance(self.path.attribute, InverseAttribute):
+            return member(session, self.path, np.array([self.value], np.int64))
+        return ListLeaf(self.path.column, self.value)
 
     def __str__(self):
         return self._text
 
 
-class InverseContains:
-    """A computed inverse list that contains an object.
+def member(session, link, numbers):
+    """Give the bound condition that a link leads to one of some objects.
 
     Parameters
     ----------
-    path : Path
-        The way to the inverse attribute.
-    packed : int
-        The object's number.
-    text : str
-        How the user would write it.
+    session : Session
+        The session.
+    link : Path
+        A link, stored or computed, or a computed list.
+    numbers : numpy.ndarray of int64
+        The objects' numbers, sorted.
+
+    Returns
+    -------
+    Leaf or RowsTerm
+        What a block answers.
     """
+    if not isinstance(link.attribute, InverseAttribute):
+        return Leaf(link.column, "in", numbers)
+    from awe.store.relations import owners_of
 
-    def __init__(self, path, packed, text):
-        self.path = path
-        self.packed = packed
-        self._text = text
-
-    def bind(self, session):
-        """Look the object up: the rows are those that it links to."""
-        link, rest = self.path.split()
-        if rest is not None:
-            inner = InverseContains(rest, self.packed, self._text)
-            return Leaf(link.column, "in", targets(session, rest.cls, inner))
-        owners = ()
-        if self.packed and session.row(self.packed) is not None:
-            stored = session.get(self.packed).raw_of(self.path.attribute.inverse)
-            owners = stored if isinstance(stored, tuple) else (stored,)
-        return RowsTerm({o for o in owners if o})
-
-    def __str__(self):
-        return self._text
-
-
-class RowsTerm:
-    """The rows with some numbers."""
-
-    def __init__(self, packed):
-        self._packed = packed
-
-    def bind(self, session):
-        """Give the condition itself."""
-        return self
-
-    def answer(self, block):
-        """Give the mask of rows."""
-        mask = np.zeros(block.count, bool)
-        from awe.store.session import code_of, row_of
-
-        for packed in self._packed:
-            row = row_of(packed) - block.start
-            if code_of(packed) == block.code and 0 <= row < block.count:
-                mask[row] = True
-        return mask if mask.any() else False
+    return RowsTerm(owners_of(session, link.attribute, numbers))
 
 
 class Loaded:
@@ -322,33 +311,11 @@ class Loaded:
         link, rest = self.path.split()
         if rest is not None:
             inner = Loaded(rest, self.key, self.test, self._text)
-            return Leaf(link.column, "in", targets(session, rest.cls, inner))
+            return member(session, link, targets(session, rest.cls, inner))
         return LoadedLeaf(session, self.path.attribute.name, self.key, self.test)
 
     def __str__(self):
         return self._text
-
-
-class LoadedLeaf:
-    """A condition on a key of a dict, answered object by object."""
-
-    def __init__(self, session, name, key, test):
-        self._session = session
-        self._name = name
-        self._key = key
-        self._test = test
-
-    def answer(self, block):
-        """Give the mask of rows."""
-        from awe.store.session import pack
-
-        here = block.column("$domain").values != 0
-        mask = np.zeros(block.count, bool)
-        for at in np.flatnonzero(here).tolist():
-            obj = self._session.get(pack(block.code, block.start + at))
-            mapping = obj.stored_value(self._name)
-            mask[at] = self._test(None if mapping is None else mapping.get(self._key))
-        return mask
 
 
 def targets(session, cls, condition):
@@ -368,11 +335,7 @@ def targets(session, cls, condition):
     numpy.ndarray of int64
         Their numbers, sorted.
     """
-    bound = condition.bind(session)
-    triples = session.root.domains.triples
-    seen = np.array([session.may_see(n) for n in range(len(triples))])
-    seen[0] = False
-    both = And([DomainTerm(seen), bound])
+    both = And([followable(session), condition.bind(session)])
     found = [np.empty(0, np.int64)]
     for _, extent in session.extents_of(cls):
         base = extent.code << 40
@@ -405,109 +368,3 @@ def matching(session, extent, bound):
         answer = bound.answer(block)
         if answer is not False:
             yield block, answer
-
-
-class Leaf:
-    """A comparison that one column answers.
-
-    Parameters
-    ----------
-    column : str
-        The column's path.
-    op : str
-        As in `Compare`.
-    value : object
-        The raw value or values; an array of numbers for links.
-    """
-
-    def __init__(self, column, op, value):
-        self.column = column
-        self.op = op
-        self.value = value
-
-    def glance(self, block):
-        """Decide by the zone alone where that is possible, else give None."""
-        zone = block.zone(self.column)
-        if zone is None:
-            return None
-        low, high, missing, _ = zone
-        if low is None:
-            return False
-        if self.op == "has":
-            return None if missing else True
-        verdict = _zone_verdict(self.op, self.value, low, high)
-        if verdict is True and missing:
-            return None
-        return verdict
-
-    def answer(self, block):
-        """Give True, False or the mask of rows."""
-        quick = self.glance(block)
-        if quick is not None:
-            return quick
-        column = block.column(self.column)
-        op, value = self.op, self.value
-        if op == "has":
-            return column.not_missing()
-        if op == "between":
-            return column.compare(">=", value[0]) & column.compare("<=", value[1])
-        if op == "in":
-            return column.is_in(value)
-        if op == "like":
-            return column.like(value)
-        return column.compare(op, value)
-
-
-def _zone_verdict(op, value, low, high):
-    """Tell whether all rows between two values meet a comparison, none, or perhaps some."""
-    if op in ("==", "<", "<=", ">", ">=") and isinstance(value, float) and math.isnan(value):
-        return False
-    if op == "==":
-        if not low <= value <= high:
-            return False
-        return True if low == high else None
-    if op == "<":
-        return _between_verdict(high < value, low >= value)
-    if op == "<=":
-        return _between_verdict(high <= value, low > value)
-    if op == ">":
-        return _between_verdict(low > value, high <= value)
-    if op == ">=":
-        return _between_verdict(low >= value, high < value)
-    if op == "between":
-        if any(isinstance(v, float) and math.isnan(v) for v in value):
-            return False
-        inside = value[0] <= low and high <= value[1]
-        return _between_verdict(inside, value[1] < low or high < value[0])
-    if op == "in":
-        if len(value) == 0:
-            return False
-        if isinstance(value, np.ndarray):
-            # Sorted: are there any between the least and the greatest?
-            first = int(np.searchsorted(value, low))
-            if first == len(value) or value[first] > high:
-                return False
-            return True if low == high else None
-    return None
-
-
-def _between_verdict(all_rows, no_row):
-    if all_rows:
-        return True
-    return False if no_row else None
-
-
-class ListLeaf:
-    """A list column that contains a raw value."""
-
-    def __init__(self, column, value):
-        self.column = column
-        self.value = value
-
-    def answer(self, block):
-        """Give the mask of rows."""
-        column = block.column(self.column)
-        if not isinstance(column, ListColumn) or len(column.items) == 0:
-            return False
-        mask = column.any_item(column.items.compare("==", self.value))
-        return mask if mask.any() else False

@@ -1,9 +1,11 @@
 """Files of the store: bulk data beside the objects, each with a name, a size and a SHA-256."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import uuid
+import weakref
 from pathlib import Path
 
 from awe.base.errors import AweError, AweLookupError, AweValueError
@@ -11,7 +13,7 @@ from awe.store import current
 from awe.store.attributes import persistent
 from awe.store.objects import DBObject
 
-__all__ = ["DataObject", "FileStore", "FileStoreError", "StagedFile", "sha256_of"]
+__all__ = ["DataObject", "FileStore", "FileStoreError", "StagedFile", "is_in_use", "sha256_of"]
 
 _CHUNK = 1 << 20
 
@@ -46,6 +48,8 @@ def sha256_of(path):
 class StagedFile:
     """A file that is written and synced, and waits for the commit of its object.
 
+    Where nobody waits for it any more it is removed.
+
     Parameters
     ----------
     temporary, final : pathlib.Path
@@ -56,15 +60,21 @@ class StagedFile:
         self.temporary = temporary
         self.final = final
         self._moved = False
+        self._forgotten = weakref.finalize(self, _remove, temporary, os.getpid())
 
     def move_in(self):
-        """Put it into its place; a file of the same content that is there already serves."""
+        """Put it into its place; the same content that is there already serves."""
         if self.final.exists():
             return
-        self.final.parent.mkdir(parents=True, exist_ok=True)
+        self.final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.rename(self.temporary, self.final)
         self._moved = True
-        _sync_folder(self.final.parent)
+
+    def sync(self):
+        """Make sure that a crash of the machine does not undo `move_in`."""
+        if self._moved:
+            for folder in (self.final.parent, *self.final.parents[1:3]):
+                _sync_folder(folder)
 
     def move_back(self):
         """Undo `move_in`, so that the object can be committed again."""
@@ -72,6 +82,16 @@ class StagedFile:
             os.rename(self.final, self.temporary)
             _remove_empty(self.final.parent)
             self._moved = False
+
+    def settle(self):
+        """Remove the temporary copy once the commit has landed."""
+        self._forgotten()
+
+
+def _remove(path, process):
+    # A child of fork() has this in memory too; the file is its parent's.
+    if process == os.getpid():
+        path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder):
@@ -102,6 +122,13 @@ class FileStore:
         self.folder = Path(folder)
         self.incoming = self.folder / "incoming"
         self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._desk = None
+
+    def _own_desk(self):
+        """Give this process's folder for files that wait; a lock on it tells that we live."""
+        if self._desk is None or self._desk.process != os.getpid():
+            self._desk = _Desk(self.incoming)
+        return self._desk.folder
 
     def place(self, filename, sha256):
         """Give where a file lies, by its name and checksum.
@@ -139,7 +166,7 @@ class FileStore:
         size : int
             Bytes.
         """
-        temporary = self.incoming / f"{os.getpid()}-{uuid.uuid4().hex}"
+        temporary = self._own_desk() / uuid.uuid4().hex
         digest, size = hashlib.sha256(), 0
         try:
             with open(source, "rb") as stream, open(temporary, "xb") as copy:
@@ -153,7 +180,8 @@ class FileStore:
         except OSError as err:
             temporary.unlink(missing_ok=True)
             msg = f"{filename} could not be written into the store {self.folder}: {err}."
-            raise FileStoreError(msg, remedy="Nothing was stored; mend it and commit again.") from err
+            remedy = "Nothing was stored. Is the disk full? Mend it, then commit again."
+            raise FileStoreError(msg, remedy=remedy) from err
         sha256 = digest.hexdigest()
         return StagedFile(temporary, self.place(filename, sha256)), sha256, size
 
@@ -174,6 +202,50 @@ class FileStore:
                 path = self.place(filename, sha256)
                 path.unlink(missing_ok=True)
                 _remove_empty(path.parent)
+
+
+class _Desk:
+    """A folder in which one process keeps its files until they are committed."""
+
+    def __init__(self, incoming):
+        self.process = os.getpid()
+        self.folder = incoming / uuid.uuid4().hex
+        self.folder.mkdir(mode=0o700)
+        self._descriptor = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        weakref.finalize(self, _clear_desk, self.folder, self._descriptor, self.process)
+
+
+def _clear_desk(folder, descriptor, process):
+    os.close(descriptor)
+    if process == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_in_use(desk):
+    """Tell whether the process that keeps its waiting files in a folder is alive.
+
+    Parameters
+    ----------
+    desk : pathlib.Path
+        A folder in ``incoming``.
+
+    Returns
+    -------
+    bool
+        False also where the folder is gone.
+    """
+    try:
+        descriptor = os.open(desk, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 class DataObject(DBObject):
@@ -222,7 +294,7 @@ class DataObject(DBObject):
             raise FileStoreError(msg, remedy="Make the object again.")
         staged, sha256, size = context.files.stage(local, self.filename)
         if sha256 != self.sha256:
-            staged.temporary.unlink()
+            staged.settle()
             msg = f"The file {local} has changed since it was attached to {self!r}."
             raise FileStoreError(msg, remedy="Attach it again, or make the object again.")
         self.size = size
@@ -232,7 +304,9 @@ class DataObject(DBObject):
 
     def stored_files(self, context):
         """Give (name, checksum) of the files in the store."""
-        return [] if self.filename is None or self.sha256 is None else [(self.filename, self.sha256)]
+        if self.filename is None or self.sha256 is None:
+            return []
+        return [(self.filename, self.sha256)]
 
     def path(self):
         """Give where the file lies: in the store, or where it was made.

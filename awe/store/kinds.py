@@ -5,13 +5,14 @@ the record (None, bool, int, float, str, bytes and tuples of these).
 """
 
 import datetime
-import types
 
 import numpy as np
 
 from awe.base.errors import AweError, AweTypeError, AweValueError
 from awe.base.utc import from_microseconds, to_microseconds, to_utc
-from awe.store import plain, registry
+from awe.store import registry
+from awe.store.kind import Kind, to_python
+from awe.store.kinds_child import ArrayKind, DictKind, Table, TableKind
 
 __all__ = [
     "ArrayKind",
@@ -31,67 +32,6 @@ __all__ = [
 ]
 
 _INT64 = 2**63
-
-
-class Table:
-    """Stands for a table of columns where an attribute is declared; values are astropy Tables."""
-
-
-class Kind:
-    """What an attribute takes and how its value is kept.
-
-    Attributes
-    ----------
-    spec : str or tuple
-        The kind as the store's schema records it.
-    takes : str
-        What it takes, for the person who got it wrong.
-    child : bool
-        Whether the value is a record of its own, loaded when touched.
-    """
-
-    spec = ""
-    takes = ""
-    child = False
-    ordered = True
-
-    def coerce(self, value, where):
-        """Give the value in its own type, or raise; only lossless changes are made."""
-        raise NotImplementedError
-
-    def to_raw(self, value):
-        """Give the raw form of a coerced value."""
-        return value
-
-    def to_value(self, raw, session, spec=None):
-        """Give the user's form of a raw value."""
-        return raw
-
-    def links(self, value):
-        """Give the objects that a coerced value links to."""
-        return ()
-
-    def may_link(self):
-        """Tell whether a value can link to objects."""
-        return False
-
-    def raw_converter(self):
-        """Give the function to the raw form, None where a value is its own raw form."""
-        return None if type(self).to_raw is Kind.to_raw else self.to_raw
-
-    def wrong(self, value, where):
-        """Raise the error that names the attribute and what it takes."""
-        msg = f"{where} takes {self.takes}, not {type(value).__name__} {_short(value)}."
-        raise AweTypeError(msg)
-
-
-def _short(value):
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _scalar(value):
-    return value.item() if isinstance(value, np.generic) else value
 
 
 class BoolKind(Kind):
@@ -119,7 +59,7 @@ class IntKind(Kind):
         """Take an int, a NumPy integer, but no bool and no float."""
         if value is None or (type(value) is int and -_INT64 <= value < _INT64):
             return value
-        value = _scalar(value)
+        value = to_python(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return self.wrong(value, where)
         if not -_INT64 <= value < _INT64:
@@ -138,7 +78,7 @@ class FloatKind(Kind):
         """Take a float, or an int or NumPy number that a float holds exactly."""
         if value is None or type(value) is float:
             return value
-        value = _scalar(value)
+        value = to_python(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return self.wrong(value, where)
         try:
@@ -186,6 +126,8 @@ class DatetimeKind(Kind):
         """Take what `awe.base.utc.to_utc` takes."""
         if value is None:
             return None
+        if isinstance(value, np.datetime64):
+            value = _from_datetime64(value, where)
         try:
             return to_utc(value)
         except AweError as err:
@@ -201,10 +143,18 @@ class DatetimeKind(Kind):
         return None if raw is None else from_microseconds(raw)
 
 
+def _from_datetime64(value, where):
+    """Give the datetime of NumPy's, where microseconds and the years 1 to 9999 hold it."""
+    exact = value.astype("datetime64[us]")
+    when = exact.item()
+    if np.isnat(value) or exact != value or not isinstance(when, datetime.datetime):
+        msg = f"{where} is a datetime, which cannot hold {value!r} exactly."
+        raise AweValueError(msg)
+    return when
+
+
 class LinkKind(Kind):
     """Another object of the store."""
-
-    ordered = False
 
     def __init__(self, target):
         self._target = target
@@ -259,8 +209,6 @@ class LinkKind(Kind):
 class ListKind(Kind):
     """Several values of one kind, as a tuple."""
 
-    ordered = False
-
     def __init__(self, item):
         self.item = item
 
@@ -308,8 +256,6 @@ class ListKind(Kind):
 
 class OwnedKind(Kind):
     """A record that lives inside its owner."""
-
-    ordered = False
 
     def __init__(self, record_class):
         self.record_class = record_class
@@ -366,137 +312,6 @@ class OwnedKind(Kind):
             else:
                 values[name] = field.initial()
         return self.record_class._from_values(values)
-
-
-class ChildKind(Kind):
-    """A value that is a record of its own: it has no column and is loaded when touched."""
-
-    child = True
-    ordered = False
-
-    def pack(self, value):
-        """Give the bytes of the child record."""
-        return plain.dumps(value)
-
-    def unpack(self, data):
-        """Give the user's form, read-only."""
-        return plain.loads(data)
-
-
-class DictKind(ChildKind):
-    """A mapping of texts to plain values."""
-
-    spec = "dict"
-    takes = "a dict of plain values"
-
-    def coerce(self, value, where):
-        """Take a mapping with texts as keys."""
-        if value is None:
-            return None
-        if not hasattr(value, "items"):
-            return self.wrong(value, where)
-        return _read_only(plain.to_plain(value, where))
-
-    def pack(self, value):
-        """Give the bytes of the dict."""
-        return plain.dumps(_thaw(value))
-
-    def unpack(self, data):
-        """Give the dict as a read-only view."""
-        return _read_only(plain.loads(data))
-
-
-def _read_only(value):
-    if isinstance(value, dict):
-        return types.MappingProxyType({k: _read_only(v) for k, v in value.items()})
-    return value
-
-
-def _thaw(value):
-    if hasattr(value, "items"):
-        return {k: _thaw(v) for k, v in value.items()}
-    return value
-
-
-class ArrayKind(ChildKind):
-    """A NumPy array of numbers, bools or datetimes."""
-
-    spec = "array"
-    takes = "a NumPy array of numbers"
-
-    def coerce(self, value, where):
-        """Take what NumPy makes an array of numbers of; keep a copy that is not writeable."""
-        if value is None:
-            return None
-        array = np.array(value)
-        if array.dtype.kind not in "biufcMm":
-            return self.wrong(value, where)
-        array.flags.writeable = False
-        return array
-
-    def pack(self, value):
-        """Give type, shape and bytes."""
-        return plain.dumps((value.dtype.str, value.shape, value.tobytes()))
-
-    def unpack(self, data):
-        """Give the array, not writeable."""
-        dtype, shape, buffer = plain.loads(data)
-        return np.frombuffer(buffer, dtype=np.dtype(dtype)).reshape(shape)
-
-
-class TableKind(ChildKind):
-    """An astropy Table, kept column by column with units and masks."""
-
-    spec = "table"
-    takes = "an astropy Table"
-
-    def coerce(self, value, where):
-        """Take an astropy Table (a copy of it is kept) or a mapping of columns."""
-        if value is None:
-            return None
-        from astropy.table import Table as AstropyTable
-
-        if not isinstance(value, AstropyTable) and not hasattr(value, "items"):
-            return self.wrong(value, where)
-        table = AstropyTable(value, copy=True)
-        for name in table.colnames:
-            if table[name].dtype.kind not in "biufcMmUS":
-                msg = f"{where}: column {name!r} of type {table[name].dtype} cannot be stored."
-                raise AweTypeError(msg)
-        return table
-
-    def pack(self, value):
-        """Give names, units, values and masks of the columns."""
-        columns = []
-        for name in value.colnames:
-            column = value[name]
-            mask = getattr(column, "mask", None)
-            values = np.ma.getdata(np.asanyarray(column)) if mask is not None else column
-            values = np.ascontiguousarray(np.asarray(values))
-            packed_mask = None if mask is None else np.asarray(mask).tobytes()
-            unit = None if column.unit is None else str(column.unit)
-            head = (name, unit, column.description, values.dtype.str, values.shape)
-            columns.append((*head, values.tobytes(), packed_mask))
-        meta = plain.to_plain(dict(value.meta), "the meta of a table")
-        return plain.dumps((tuple(columns), meta))
-
-    def unpack(self, data):
-        """Give a new astropy Table; changing it does not change the store."""
-        from astropy.table import Column, MaskedColumn
-        from astropy.table import Table as AstropyTable
-
-        columns, meta = plain.loads(data)
-        table = AstropyTable(meta=meta)
-        for name, unit, description, dtype, shape, buffer, mask in columns:
-            values = np.frombuffer(buffer, dtype=np.dtype(dtype)).reshape(shape).copy()
-            if mask is None:
-                table[name] = Column(values, unit=unit, description=description)
-            else:
-                masked = np.frombuffer(mask, dtype=bool).reshape(shape)
-                table[name] = MaskedColumn(
-                    values, mask=masked, unit=unit, description=description
-                )
-        return table
 
 
 _SCALARS = {

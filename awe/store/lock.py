@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from awe.store.storage import StoreError
+from awe.store.storage import StoreError, connect_postgresql
 
 __all__ = ["AdvisoryLock", "FileLock"]
 
@@ -73,11 +73,8 @@ class AdvisoryLock:
     @contextlib.contextmanager
     def held(self):
         """Hold the lock inside a ``with`` block."""
-        import psycopg2
-
-        connection = psycopg2.connect(self.url)
+        connection = connect_postgresql(self.url)
         try:
-            connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_KEY,))
                 yield

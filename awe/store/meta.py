@@ -4,6 +4,7 @@ from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, did
 from awe.store import current, registry
 from awe.store.attributes import Attribute, InverseAttribute
 from awe.store.keys import KeyAttribute
+from awe.store.kinds import DictKind
 from awe.store.terms import QUERY_METHODS
 
 __all__ = ["DBMeta", "RecordMeta"]
@@ -21,11 +22,20 @@ def _collect(cls):
     return found
 
 
+def _resolve(cls, namespace):
+    """Find the kinds of what a class declares itself, and refuse names that cannot be."""
+    for attribute in namespace.values():
+        if isinstance(attribute, Attribute):
+            _check_name(cls, attribute)
+            attribute.resolve()
+
+
 class RecordMeta(type):
     """Makes classes of owned records."""
 
     def __init__(cls, name, bases, namespace):
         super().__init__(name, bases, namespace)
+        _resolve(cls, namespace)
         cls._attributes = _collect(cls)
         for attribute in cls._attributes.values():
             if attribute.kind.child or isinstance(attribute, InverseAttribute):
@@ -38,18 +48,20 @@ class DBMeta(type):
 
     def __init__(cls, name, bases, namespace):
         super().__init__(name, bases, namespace)
+        _resolve(cls, namespace)
         declared = _collect(cls)
         cls._inverses = {n: a for n, a in declared.items() if isinstance(a, InverseAttribute)}
         cls._attributes = {n: a for n, a in declared.items() if n not in cls._inverses}
         cls._keys = {}
         for source, keys in _all_keys(cls).items():
+            if not isinstance(getattr(declared.get(source), "kind", None), DictKind):
+                msg = f"{name}.key_columns names {source!r}, which is no dict attribute."
+                raise AweTypeError(msg)
             for key, kind in keys.items():
                 attribute = KeyAttribute(source, key, kind)
                 attribute.__set_name__(cls, f"{source}[{key}]")
+                attribute.resolve()
                 cls._keys[source, key] = attribute
-        for attribute in namespace.values():
-            if isinstance(attribute, Attribute):
-                _check_name(cls, attribute)
         cls._unique = _unique_sets(cls)
         registry.declare(cls)
 
@@ -69,6 +81,15 @@ class DBMeta(type):
         known = [*cls.__dict__.get("_attributes", ()), *cls.__dict__.get("_inverses", ())]
         msg = f"{cls.__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
         raise AweAttributeError(msg)
+
+    def __setattr__(cls, name, value):
+        if name in cls.__dict__.get("_attributes", ()) or name in cls.__dict__.get("_inverses", ()):
+            msg = (
+                f"{cls.__name__}.{name} is declared by the class; a value is assigned to the "
+                f"attribute of an object."
+            )
+            raise AweAttributeError(msg)
+        super().__setattr__(name, value)
 
     def __dir__(cls):
         return sorted({*super().__dir__(), *cls._attributes, *cls._inverses})

@@ -1,5 +1,6 @@
 """Plain values as bytes: nothing but numbers, texts, dates and containers can come back."""
 
+import datetime
 import io
 import pickle
 
@@ -31,21 +32,45 @@ class _PlainUnpickler(pickle.Unpickler):
         raise HostileRecordError(msg)
 
 
+class _NotPlain(Exception):
+    """A value that `loads` would refuse was about to be written."""
+
+
+class _PlainPickler(pickle.Pickler):
+    """Writes only what `_PlainUnpickler` reads."""
+
+    def reducer_override(self, obj):
+        # Numbers, texts and containers of exactly Python's own types never come here.
+        if type(obj) is datetime.datetime or obj is datetime.datetime:
+            return NotImplemented
+        raise _NotPlain
+
+
 def dumps(value):
     """Write a plain value as bytes.
 
     Parameters
     ----------
     value : object
-        None, bool, int, float, str, bytes, datetime, and tuples, lists and
-        dicts of these.
+        None, bool, int, float, str, bytes, naive datetime, and tuples, lists
+        and dicts of these. NumPy scalars become Python's own.
 
     Returns
     -------
     bytes
         What `loads` reads.
+
+    Raises
+    ------
+    AweTypeError
+        The value holds anything else, which could not be read back.
     """
-    return pickle.dumps(value, protocol=5)
+    stream = io.BytesIO()
+    try:
+        _PlainPickler(stream, 5).dump(value)
+    except _NotPlain:
+        return pickle.dumps(to_plain(value, "A record of the store"), protocol=5)
+    return stream.getvalue()
 
 
 def loads(data):
@@ -64,9 +89,18 @@ def loads(data):
     Raises
     ------
     HostileRecordError
-        The bytes ask for anything but a plain value.
+        The bytes ask for anything but a plain value, or are damaged.
     """
-    return _PlainUnpickler(io.BytesIO(data)).load()
+    try:
+        return _PlainUnpickler(io.BytesIO(data)).load()
+    except _DAMAGES as err:
+        msg = f"A record of the store is damaged ({type(err).__name__}: {err})."
+        raise HostileRecordError(msg, remedy="Run `awe verify`, and restore a backup.") from err
+
+
+# What the pickle module says that it raises on bytes that are no pickle.
+_DAMAGES = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError,
+            TypeError, ValueError, OverflowError, MemoryError)  # fmt: skip
 
 
 def to_plain(value, where):

@@ -1,10 +1,10 @@
 """Queries: lazy, answered from columns, combined with & | ~."""
 
+import operator
 
-from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError
-from awe.store import current, results
+from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, did_you_mean
+from awe.store import aggregates, current, results
 from awe.store import expressions as ex
-from awe.store.attributes import path_of
 
 __all__ = ["Query"]
 
@@ -23,9 +23,12 @@ class Query:
         The class; its subclasses count.
     condition : condition
         A tree of `awe.store.expressions`.
-    order : tuple of (str, bool), optional
+    order : tuple of (Path, bool), optional
         Attributes to sort by, each with True for descending. By default the order of commit.
     """
+
+    # NumPy must not take a query for an array of conditions.
+    __array_ufunc__ = None
 
     def __init__(self, cls, condition, order=()):
         self._cls = cls
@@ -36,11 +39,11 @@ class Query:
 
     # --- combining ---
 
-    def _other(self, other):
+    def _other(self, other, sign="&"):
         if not isinstance(other, Query):
             from awe.store.terms import missing_parentheses
 
-            missing_parentheses("...", getattr(other, "_path", None) or repr(other))
+            missing_parentheses("...", getattr(other, "_path", None) or repr(other), sign)
         if issubclass(other._cls, self._cls):
             return other._cls
         if issubclass(self._cls, other._cls):
@@ -56,22 +59,28 @@ class Query:
         return Query(cls, ex.And([self._condition, other._condition]), self._order)
 
     def __or__(self, other):
-        cls = self._other(other)
+        self._other(other, "|")
         if self._cls is not other._cls:
             msg = (
                 f"`|` joins queries on one class, not on {self._cls.__name__} and "
                 f"{other._cls.__name__}."
             )
             raise AweTypeError(msg)
-        return Query(cls, ex.Or([self._condition, other._condition]), self._order)
+        return Query(self._cls, ex.Or([self._condition, other._condition]), self._order)
 
     def __invert__(self):
         return Query(self._cls, ex.Not(self._condition), self._order)
 
+    def __xor__(self, other):
+        raise AweTypeError(_MISUSE + ".")
+
     def __rand__(self, other):
         self._other(other)
 
-    __ror__ = __rand__
+    def __ror__(self, other):
+        self._other(other, "|")
+
+    __rxor__ = __xor__
 
     def __bool__(self):
         raise AweTypeError(_MISUSE + ".", remedy="Ask q.exists() or len(q).")
@@ -124,11 +133,10 @@ class Query:
         """
         order = []
         for name in names:
-            text = str(getattr(name, "_path", name))
-            text = text.removeprefix(f"{self._cls.__name__}.")
-            path = path_of(self._cls, text.removeprefix("-"))
+            descending = isinstance(name, str) and name.startswith("-")
+            path = results.named_path(self._cls, name[1:] if descending else name)
             results.check_scalar(path, "order_by")
-            order.append((text.removeprefix("-"), text.startswith("-")))
+            order.append((path, descending))
         return Query(self._cls, self._condition, tuple(order))
 
     # --- answers ---
@@ -137,11 +145,11 @@ class Query:
         """Give the numbers of the objects in order, as of the present snapshot."""
         session = current.session()
         session.ensure()
-        stamp = (session.epoch, current.context().version)
+        stamp = (session, session.epoch, current.context().version)
         if self._found is None or self._found_at != stamp:
             found = results.find(session, self._cls, self._condition)
             if self._order:
-                found = results.sort(session, self._cls, found, self._order)
+                found = aggregates.sort(session, self._cls, found, self._order)
             self._found, self._found_at = found, stamp
             results.warn_of_unknown(session, self._cls)
         return self._found
@@ -149,7 +157,7 @@ class Query:
     def __len__(self):
         session = current.session()
         session.ensure()
-        stamp = (session.epoch, current.context().version)
+        stamp = (session, session.epoch, current.context().version)
         if self._found is not None and self._found_at == stamp:
             return len(self._found)
         results.warn_of_unknown(session, self._cls)
@@ -175,7 +183,10 @@ class Query:
         if isinstance(index, slice):
             return list(results.objects(session, rows[index]))
         try:
-            packed = rows[index]
+            packed = rows[operator.index(index)]
+        except TypeError:
+            msg = f"A query is indexed by whole numbers and slices, not by {index!r}."
+            raise AweTypeError(msg) from None
         except IndexError:
             msg = f"The query finds {len(rows)} objects of {self._cls.__name__}; there is no "
             raise IndexError(msg + f"[{index}].") from None
@@ -217,10 +228,10 @@ class Query:
         return self._extreme(name, greatest=False)
 
     def _extreme(self, name, greatest):
-        path = path_of(self._cls, str(getattr(name, "_path", name)).split("()")[0])
+        path = results.named_path(self._cls, name)
         results.check_scalar(path, "max and min")
         session = current.session()
-        packed = results.extreme(session, self._cls, self._rows(), path, greatest)
+        packed = aggregates.extreme(session, self._cls, self._rows(), path, greatest)
         return None if packed is None else session.get(packed)
 
     def table(self, *names):
@@ -254,8 +265,8 @@ class Query:
         Statistics
             None and NaN are counted apart and otherwise ignored.
         """
-        path = path_of(self._cls, name)
-        return results.statistics(current.session(), self._cls, self._rows(), path)
+        path = results.named_path(self._cls, name)
+        return aggregates.statistics(current.session(), self._cls, self._rows(), path)
 
     def explain(self):
         """Print how many objects remain after each condition, and which one left none.
@@ -288,9 +299,11 @@ class Query:
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        msg = f"A query has no attribute {name!r}."
-        if name in self._cls._attributes:
-            msg += f" {name} belongs to each {self._cls.__name__}: [x.{name} for x in query]."
+        if name in self._cls._attributes or name in self._cls._inverses:
+            hint = f" {name} belongs to each {self._cls.__name__}: [x.{name} for x in query]."
+        else:
+            hint = did_you_mean(name, [n for n in dir(type(self)) if not n.startswith("_")])
+        msg = f"A query has no attribute {name!r}.{hint}"
         raise AweAttributeError(msg)
 
     def one(self):
@@ -318,5 +331,3 @@ def _flat(condition):
     if isinstance(condition, ex.And):
         return [t for term in condition.terms for t in _flat(term)]
     return [] if isinstance(condition, ex.Everything) else [condition]
-
-

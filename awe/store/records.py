@@ -10,7 +10,7 @@ from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 
 from awe.store import plain
-from awe.store.columns import pack_column, unpack_column
+from awe.store.packing import pack_column, unpack_column
 
 __all__ = [
     "DELETED",

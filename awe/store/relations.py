@@ -3,12 +3,13 @@
 import numpy as np
 
 from awe.store import expressions as ex
+from awe.store.attributes import Path
 from awe.store.blocks import fields_of
 from awe.store.kinds import ListKind
 from awe.store.records import VOCABULARY
 from awe.store.session import code_of, pack
 
-__all__ = ["closure_below", "dependents_of", "inputs_of", "objects_linking_to"]
+__all__ = ["closure_below", "dependents_of", "inputs_of", "objects_linking_to", "owners_of"]
 
 
 def objects_linking_to(obj, cls, attribute):
@@ -38,6 +39,38 @@ def objects_linking_to(obj, cls, attribute):
     for _, extent in session.extents_of(cls):
         found += _matching_rows(session, extent, condition)
     return [session.get(p) for _, p, domain in sorted(found) if session.may_see(domain)]
+
+
+def owners_of(session, attribute, numbers):
+    """Give the objects whose computed attribute shows one of some others.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    attribute : InverseAttribute
+        The computed side of a relation.
+    numbers : numpy.ndarray of int64
+        The others' numbers, sorted.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        The objects' numbers, sorted.
+    """
+    from awe.store.results import column_of, find
+
+    link = Path(attribute.target, (attribute.other,))
+    if attribute.many:
+        column = column_of(session, numbers[numbers > 0], link)
+        column = column.items if isinstance(attribute.other.kind, ListKind) else column
+        return np.unique(column.values[column.not_missing()])
+    # Of several that link to one object, the computed side shows the last one committed.
+    linking = find(session, attribute.target, ex.Everything(), ex.followable(session))
+    column = column_of(session, linking, link)
+    has = column.not_missing()
+    owners, last = np.unique(column.values[has][::-1], return_index=True)
+    return owners[np.isin(linking[has][::-1][last], numbers)]
 
 
 def _matching_rows(session, extent, condition):

@@ -1,13 +1,12 @@
-"""Answers of queries: rows, counts, order, tables and statistics, all from columns."""
+"""Answers of queries: rows, counts, columns of attributes and tables, all from columns."""
 
-import dataclasses
 import warnings
 
 import numpy as np
 
 from awe.base.errors import AweTypeError, AweWarning
 from awe.store import expressions as ex
-from awe.store.attributes import InverseAttribute
+from awe.store.attributes import InverseAttribute, attributes_behind, path_of
 from awe.store.blocks import blocks_of
 from awe.store.columns import NumberColumn, TextColumn, column_from_values, concatenate
 from awe.store.kinds import (
@@ -23,15 +22,12 @@ from awe.store.kinds import (
 from awe.store.session import ROW_BITS
 
 __all__ = [
-    "Statistics",
     "check_scalar",
     "column_of",
     "count",
-    "extreme",
     "find",
+    "named_path",
     "objects",
-    "sort",
-    "statistics",
     "table",
     "warn_of_unknown",
 ]
@@ -40,7 +36,7 @@ _warned = set()
 _ROW_MASK = (1 << ROW_BITS) - 1
 
 
-def find(session, cls, condition):
+def find(session, cls, condition, scope=None):
     """Find the objects that meet a condition.
 
     Parameters
@@ -51,13 +47,15 @@ def find(session, cls, condition):
         The class; its subclasses count.
     condition : condition
         What they must meet.
+    scope : DomainTerm, optional
+        What may be found at all. The default is what the context shows.
 
     Returns
     -------
     numpy.ndarray of int64
         Their numbers, in the order of commit.
     """
-    bound = ex.And([ex.visible(session), condition.bind(session)])
+    bound = ex.And([scope or ex.visible(session), condition.bind(session)])
     parts, serials = [], []
     extents = session.extents_of(cls)
     for _, extent in extents:
@@ -157,6 +155,30 @@ def check_scalar(path, what):
         raise AweTypeError(msg)
 
 
+def named_path(cls, name):
+    """Find the attribute that a user named, by a text or as Class.attribute.
+
+    Parameters
+    ----------
+    cls : type
+        The class that was asked for.
+    name : str or Term
+        Such as 'filter.name', 'Frame.filter.name' or ``Frame.filter.name``.
+
+    Returns
+    -------
+    Path
+        From the class on.
+    """
+    path = getattr(name, "_path", None)
+    if path is None and isinstance(name, str):
+        return path_of(cls, name.removeprefix(f"{cls.__name__}."))
+    if path is None or not issubclass(cls, path.cls):
+        msg = f"{name!r} is no attribute of {cls.__name__}, nor its name, such as 'DATE_OBS'."
+        raise AweTypeError(msg)
+    return path
+
+
 # --- values of rows ---
 
 
@@ -185,7 +207,7 @@ def column_of(session, numbers, path):
     unique = np.unique(wanted)
     unique = unique[_followable(session, unique)]
     if len(unique) == 0:
-        return column_from_values(_spec(rest), [_nothing(rest)] * len(numbers))
+        return column_from_values(_spec(rest.kind), [_nothing(rest)] * len(numbers))
     behind = column_of(session, unique, rest)
     at = np.searchsorted(unique, links.values)
     at[at == len(unique)] = 0
@@ -195,11 +217,11 @@ def column_of(session, numbers, path):
     return _take_or_null(behind, at, lost)
 
 
-def _spec(path):
-    attribute = path.attribute
-    if isinstance(path.kind, OwnedKind) or path.kind.child:
-        return "present"
-    return attribute.kind.spec
+def _spec(kind):
+    """Give the kind of column in which values of a kind stand."""
+    if isinstance(kind, ListKind):
+        return ("list", _spec(kind.item))
+    return "present" if isinstance(kind, OwnedKind) or kind.child else kind.spec
 
 
 def _nothing(path):
@@ -224,9 +246,7 @@ def _take_or_null(column, at, lost):
 def _followable(session, numbers):
     """Tell of sorted object numbers which the user may see."""
     seen = np.zeros(len(numbers), bool)
-    triples = session.root.domains.triples
-    may = np.array([session.may_see(n) for n in range(len(triples))])
-    may[0] = False
+    may = ex.followable(session).allowed
     for _code, places, blocks in _by_block(session, numbers):
         for block, inside, rows in blocks:
             seen[places[inside]] = may[block.column("$domain").values[rows]]
@@ -256,7 +276,7 @@ def _leaf_column(session, numbers, path):
         msg = f"{path} is computed from the other side and has no column."
         raise AweTypeError(msg)
     if len(numbers) == 0:
-        return column_from_values(_spec(path), [])
+        return column_from_values(_spec(path.kind), [])
     parts, places = [], []
     for _code, all_places, groups in _by_block(session, numbers):
         for block, inside, rows in groups:
@@ -271,156 +291,6 @@ def _leaf_column(session, numbers, path):
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))
     return joined.take(back)
-
-
-# --- order, extremes, statistics, tables ---
-
-
-def _ranks(column):
-    """Give sortable numbers of a column and the mask of missing rows."""
-    missing = column.missing()
-    if missing is None:
-        missing = np.zeros(len(column), bool)
-    if isinstance(column, TextColumn):
-        return column.codes, missing
-    return column.values, missing
-
-
-def sort(session, cls, numbers, order):
-    """Sort objects by attributes.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    cls : type
-        Their class.
-    numbers : numpy.ndarray of int64
-        The objects in the order of commit.
-    order : tuple of (str, bool)
-        Attributes, each with True for descending.
-
-    Returns
-    -------
-    numpy.ndarray of int64
-        Sorted, missing values last, equal ones in the order of commit.
-    """
-    from awe.store.attributes import path_of
-
-    for name, descending in reversed(order):
-        values, missing = _ranks(column_of(session, numbers, path_of(cls, name)))
-        there = np.flatnonzero(~missing)
-        keys = values[there]
-        if descending:
-            # Sorting the reversed keys keeps equal ones in order after turning back.
-            by = there[::-1][np.argsort(keys[::-1], kind="stable")][::-1]
-        else:
-            by = there[np.argsort(keys, kind="stable")]
-        numbers = numbers[np.concatenate([by, np.flatnonzero(missing)])]
-    return numbers
-
-
-def extreme(session, cls, numbers, path, greatest):
-    """Find the object with the least or greatest value.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    cls : type
-        The class asked for.
-    numbers : numpy.ndarray of int64
-        The objects.
-    path : Path
-        The attribute.
-    greatest : bool
-        Whether the greatest is wanted.
-
-    Returns
-    -------
-    int or None
-        The first such object's number; None where none has a value.
-    """
-    if len(numbers) == 0:
-        return None
-    values, missing = _ranks(column_of(session, numbers, path))
-    there = np.flatnonzero(~missing)
-    if len(there) == 0:
-        return None
-    at = np.argmax(values[there]) if greatest else np.argmin(values[there])
-    return int(numbers[there[at]])
-
-
-@dataclasses.dataclass(frozen=True)
-class Statistics:
-    """Statistics of one attribute over a query.
-
-    Attributes
-    ----------
-    name, unit : str
-        The attribute and its unit.
-    count, missing : int
-        Objects with a value, and without (None or NaN).
-    min, max, mean, median, stdev : float or None
-        Of the values; the standard deviation is that of the population.
-    """
-
-    name: str
-    unit: str
-    count: int
-    missing: int
-    min: float | None
-    max: float | None
-    mean: float | None
-    median: float | None
-    stdev: float | None
-
-    def __str__(self):
-        unit = f" {self.unit}" if self.unit else ""
-        if not self.count:
-            return f"{self.name}: no values, {self.missing} missing"
-        return (
-            f"{self.name}: {self.count} values, {self.missing} missing, min {self.min:.6g}, "
-            f"max {self.max:.6g}, mean {self.mean:.6g}, median {self.median:.6g}, "
-            f"stdev {self.stdev:.6g}{unit}"
-        )
-
-    __repr__ = __str__
-
-
-def statistics(session, cls, numbers, path):
-    """Compute statistics of a number attribute.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    cls : type
-        The class asked for.
-    numbers : numpy.ndarray of int64
-        The objects.
-    path : Path
-        The attribute.
-
-    Returns
-    -------
-    Statistics
-        None and NaN are ignored and counted apart.
-    """
-    if not isinstance(path.kind, (IntKind, FloatKind)):
-        msg = f"stats takes a number; {path} is a {path.attribute.type_text()}."
-        raise AweTypeError(msg)
-    column = column_of(session, numbers, path)
-    missing = column.missing()
-    values = column.values if missing is None else column.values[~missing]
-    unit = path.attribute.unit or ""
-    lost = len(column) - len(values)
-    if len(values) == 0:
-        return Statistics(str(path), unit, 0, lost, None, None, None, None, None)
-    low, high = values.min().item(), values.max().item()
-    middle = float(np.median(values))
-    mean, stdev = float(values.mean()), float(values.std())
-    return Statistics(str(path), unit, len(values), lost, low, high, mean, middle, stdev)
 
 
 def table(session, cls, numbers, names):
@@ -444,11 +314,12 @@ def table(session, cls, numbers, names):
     """
     from astropy.table import Column, MaskedColumn, Table
 
-    from awe.store.attributes import path_of
-
     out = Table()
     for name in names:
-        path = path_of(cls, str(getattr(name, "_path", name)).removeprefix(f"{cls.__name__}."))
+        path = named_path(cls, name)
+        if isinstance(path.kind, OwnedKind) or path.kind.child:
+            msg = f"{path} is a {path.attribute.type_text()}, which has no column of its own."
+            raise AweTypeError(msg, remedy=_fields_hint(path))
         values, mask = _table_values(session, column_of(session, numbers, path), path)
         kind = Column if mask is None else MaskedColumn
         extra = {} if mask is None else {"mask": mask}
@@ -459,17 +330,25 @@ def table(session, cls, numbers, names):
     return out
 
 
+def _fields_hint(path):
+    fields = attributes_behind(path.kind)
+    if fields:
+        return f"Name its fields: {', '.join(f'{path.column}.{n}' for n in fields)}"
+    return f"Read it from the objects: [x.{path.column} for x in query]"
+
+
 def _table_values(session, column, path):
     """Give the values of a table's column, and its mask or None."""
     mask = column.missing()
     if isinstance(column, TextColumn):
-        words = np.array([*column.words, ""])
-        return words[column.codes], mask
+        words = [*column.words, ""]
+        # NumPy's fixed-width texts lose NULs at their end.
+        dtype = object if any(w.endswith("\0") for w in words) else str
+        return np.array(words, dtype)[column.codes], mask
     if not isinstance(column, NumberColumn):
         values = np.empty(len(column), object)
-        values[:] = column.to_list()
-        if isinstance(path.kind.item, LinkKind):
-            values[:] = [tuple(session.follow(p) for p in v) for v in values]
+        for at, raw in enumerate(column.to_list()):
+            values[at] = _list_values(session, path.kind, raw)
         return values, None
     if isinstance(path.kind, DatetimeKind):
         return column.values.astype("datetime64[us]"), mask
@@ -480,3 +359,6 @@ def _table_values(session, column, path):
     return np.array(column.values), mask
 
 
+def _list_values(session, kind, raw):
+    """Give the user's form of a raw list; of a list of records, whether each has the field."""
+    return raw if isinstance(kind.item, OwnedKind) else kind.to_value(raw, session)

@@ -4,17 +4,21 @@ import os
 import weakref
 from pathlib import Path
 
+from transaction.interfaces import TransientError
+
 from awe.base.errors import AweLookupError
 from awe.base.utc import from_microseconds
-from awe.store import plain, registry
+from awe.store import layouts, plain, registry
 from awe.store.lock import AdvisoryLock, FileLock
 from awe.store.records import PAGE_ROWS, STORE_VERSION, StoreRoot
-from awe.store.storage import StoreError, make_transaction_manager, open_database
+from awe.store.storage import StoreError, make_transaction_manager, open_database, store_is_ready
 
 __all__ = ["ROW_BITS", "Session", "code_of", "pack", "row_of"]
 
 ROW_BITS = 40
 _ROW_MASK = (1 << ROW_BITS) - 1
+# What a child of fork() must neither use nor close.
+_left_to_the_parent = []
 
 
 def pack(code, row):
@@ -63,6 +67,8 @@ class Session:
         The objects in memory by their number in the store.
     staged : dict
         Objects with edits that are not committed, by number.
+    unsettled : Writer or None
+        A commit of which it is not known whether it landed: the server was lost meanwhile.
     visibility : object or None
         Decides who sees what; without one everything is seen.
     """
@@ -83,29 +89,25 @@ class Session:
         self.unsaved = weakref.WeakSet()
         self.staged = {}
         self.visibility = None
+        self.unsettled = None
+        self._closed = False
         self._tails = {}
         self._schema_cache = {}
+        self._layout_cache = {}
         self._manager = make_transaction_manager()
         self._open()
 
     def _open(self):
-        fresh = not self.where.startswith("postgres") and not (
-            Path(self.where) / "main.sqlite3"
-        ).exists()
-        if fresh:
-            with self.lock.held():
-                self._database = open_database(self.where)
+        if store_is_ready(self.where):
+            self._connect()
         else:
-            self._database = open_database(self.where)
-        self._connection = self._database.open(self._manager)
-        self.begin()
-        if self.root is None:
+            # Two first starts at the same time: the second waits until the store is whole.
             with self.lock.held():
-                self.begin()
+                self._connect()
                 if self.root is None:
                     self._connection.root()["awe"] = StoreRoot()
                     self._manager.commit()
-            self.begin()
+                    self.begin()
         if self.root.version > STORE_VERSION:
             version = self.root.version
             self.close()
@@ -114,6 +116,11 @@ class Session:
                 f"store, this awe reads up to {STORE_VERSION})."
             )
             raise StoreError(msg, remedy="Upgrade awe: pip install --upgrade awe")
+
+    def _connect(self):
+        self._database = open_database(self.where)
+        self._connection = self._database.open(self._manager)
+        self.begin()
 
     # --- snapshots ---
 
@@ -130,6 +137,9 @@ class Session:
     def begin(self):
         """Move to the newest contents and hold them."""
         self._check_process()
+        if self._closed:
+            msg = f"The store {self.where} was closed in this process."
+            raise StoreError(msg, remedy="Type: context.reopen()")
         if self.in_snapshot:
             self._manager.abort()
         self._manager.begin()
@@ -137,13 +147,17 @@ class Session:
         time = -1 if root is None else root.clock.time
         if time != self._seen_time:
             self._seen_time = time
-            self.epoch += 1
-            self._tails.clear()
-            self._schema_cache.clear()
+            self._forget()
+
+    def _forget(self):
+        self.epoch += 1
+        self._tails.clear()
+        self._schema_cache.clear()
+        self._layout_cache.clear()
 
     def end(self):
         """Let go of the snapshot, so that the store's log can be folded back."""
-        if self.in_snapshot:
+        if self.in_snapshot and self._process == os.getpid():
             self._manager.abort()
 
     def ensure(self):
@@ -158,12 +172,20 @@ class Session:
         self._manager.commit()
         self.begin()
 
-    def abort_transaction(self):
-        """Undo what was changed in the records, and begin anew."""
+    def abort_transaction(self, error=None):
+        """Undo what was changed in the records, and begin anew.
+
+        Parameters
+        ----------
+        error : BaseException, optional
+            Why. By default nothing was wrong.
+        """
         self._manager.abort()
-        self.epoch += 1
-        self._tails.clear()
-        self._schema_cache.clear()
+        self._forget()
+        if isinstance(error, TransientError):
+            # RelStorage's cache may be ahead of its snapshot after a conflict; then every later
+            # commit of this process would be refused until the cache is emptied.
+            self._connection._storage._cache.clear(load_persistent=False)
         self.begin()
 
     def _check_process(self):
@@ -176,13 +198,19 @@ class Session:
 
     def close(self):
         """Let go of the store."""
+        if self._closed:
+            return
+        self._closed = True
         if self._process != os.getpid():
+            # Closing would talk to the database on the parent's connection.
+            _left_to_the_parent.append((self._manager, self._connection, self._database))
             return
         if self.in_snapshot:
             self._manager.abort()
         self._connection.close()
         self._manager.begin()
         self._database.close()
+        self._manager.abort()
 
     # --- classes ---
 
@@ -221,6 +249,43 @@ class Session:
     def class_of_code(self, code):
         """Give the class with a number, or None where this process does not know it."""
         return registry.known_class(self.root.names[code])
+
+    def layout_index(self, code, number):
+        """Tell where the values of a record stand.
+
+        Parameters
+        ----------
+        code : int
+            The class's number.
+        number : int
+            Which of its layouts.
+
+        Returns
+        -------
+        dict of str to (int, callable or None)
+            By attribute: the place, and the function to the present raw form where the kind
+            has changed since.
+        """
+        cls = self.class_of_code(code)
+        key = (code, number, cls)
+        if key not in self._layout_cache:
+            schema = self.schema_of_code(code)
+            present = {} if cls is None else dict(cls._fields())
+            index = {}
+            for at, (name, old) in enumerate(schema.layouts[number]):
+                new = present.get(name, old)
+                index[name] = (at, layouts.converter(self, schema, name, old, new))
+            self._layout_cache[key] = index
+        return self._layout_cache[key]
+
+    def spec_of(self, code, path):
+        """Give the present kind of an attribute or of a field inside it, None where it is gone."""
+        cls = self.class_of_code(code)
+        key = (code, path, cls)
+        if key not in self._layout_cache:
+            fields = layouts.fields_of(self, self.schema_of_code(code))
+            self._layout_cache[key] = layouts.spec_at(fields, path)
+        return self._layout_cache[key]
 
     def extents_of(self, cls):
         """Give the extents of a class and its subclasses that hold objects.
@@ -269,6 +334,7 @@ class Session:
 
     def children(self, packed):
         """Give the child records of an object as {name: Child}."""
+        self.ensure()
         extent = self.root.extents[code_of(packed)]
         page = extent.pages[row_of(packed) // PAGE_ROWS]
         page.rows  # noqa: B018  # loads the page, and with it `children`

@@ -1,6 +1,8 @@
 """Opening the object store: ZODB on RelStorage, embedded SQLite or PostgreSQL."""
 
+import contextlib
 import os
+import re
 from pathlib import Path
 
 import transaction
@@ -12,11 +14,21 @@ from ZODB import ConflictResolution
 from awe.base.errors import AweError, AweValueError
 from awe.store.plain import HostileRecordError
 
-__all__ = ["SafeDB", "StoreError", "make_transaction_manager", "open_database"]
+__all__ = [
+    "SafeDB",
+    "StoreError",
+    "check_store_text",
+    "connect_postgresql",
+    "file_system_of",
+    "is_storage_failure",
+    "make_transaction_manager",
+    "open_database",
+    "store_is_ready",
+]
 
 _NETWORK_FILE_SYSTEMS = {
-    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre",
-    "ncpfs", "nfs", "nfs4", "smb3", "smbfs",
+    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.rclone",
+    "fuse.s3fs", "fuse.sshfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs",
 }  # fmt: skip
 
 _ALLOWED = {
@@ -105,6 +117,105 @@ def open_database(where, *, cache_objects=20_000):
     return SafeDB(storage, cache_size=cache_objects, large_record_size=1 << 30)
 
 
+def is_storage_failure(error):
+    """Tell whether an error comes from the storage and not from what was to be stored.
+
+    Parameters
+    ----------
+    error : BaseException
+        What a commit raised.
+
+    Returns
+    -------
+    bool
+        True for errors of the database and of the disk.
+    """
+    if isinstance(error, AweError):
+        return False
+    origin = type(error).__module__.split(".")[0]
+    return isinstance(error, OSError) or origin in ("sqlite3", "psycopg2", "relstorage", "ZODB")
+
+
+def store_is_ready(where):
+    """Tell whether a store is there and whole, or still to be made.
+
+    Parameters
+    ----------
+    where : str or pathlib.Path
+        A folder for the embedded store, or ``postgresql://...``.
+
+    Returns
+    -------
+    bool
+        False also while another process is making it.
+    """
+    import sqlite3
+
+    if str(where).startswith(("postgresql:", "postgres:")):
+        return _postgresql_is_ready(str(where))
+    path = Path(where) / "main.sqlite3"
+    if not path.exists():
+        return False
+    try:
+        url = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(url, uri=True)) as database:
+            return database.execute(_SECOND_RECORD).fetchone() is not None
+    except sqlite3.OperationalError:
+        return False
+
+
+# The first record is ZODB's own root; the store's root is among those after it.
+_SECOND_RECORD = "SELECT 1 FROM object_state WHERE zoid > 0 LIMIT 1"
+
+
+def _postgresql_is_ready(url):
+    psycopg2 = _psycopg2()
+    with contextlib.closing(connect_postgresql(url)) as connection:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_SECOND_RECORD)
+                return cursor.fetchone() is not None
+        except psycopg2.errors.UndefinedTable:
+            return False
+
+
+def connect_postgresql(url):
+    """Connect to the database of a team's store, past ZODB.
+
+    Parameters
+    ----------
+    url : str
+        ``postgresql://...``.
+
+    Returns
+    -------
+    psycopg2.extensions.connection
+        In autocommit.
+
+    Raises
+    ------
+    StoreError
+        The server does not answer or refuses.
+    """
+    psycopg2 = _psycopg2()
+    try:
+        connection = psycopg2.connect(url)
+    except psycopg2.OperationalError as err:
+        msg = f"The store's database cannot be reached: {str(err).strip()}"
+        raise StoreError(msg, remedy="Is the server up, and is `store` right?") from err
+    connection.autocommit = True
+    return connection
+
+
+def _psycopg2():
+    try:
+        import psycopg2.errors
+    except ImportError as err:
+        msg = "A store on PostgreSQL needs psycopg2, which is not installed."
+        raise StoreError(msg, remedy="Type in a shell: pip install 'awe[postgresql]'") from err
+    return psycopg2
+
+
 def _sqlite_adapter(folder, options):
     from relstorage.adapters.sqlite.adapter import Sqlite3Adapter
 
@@ -125,11 +236,7 @@ def _sqlite_adapter(folder, options):
 
 
 def _postgresql_adapter(url, options):
-    try:
-        import psycopg2  # noqa: F401
-    except ImportError as err:
-        msg = "A store on PostgreSQL needs psycopg2, which is not installed."
-        raise StoreError(msg, remedy="Type in a shell: pip install 'awe[postgresql]'") from err
+    _psycopg2()
     from relstorage.adapters.postgresql import PostgreSQLAdapter
 
     return PostgreSQLAdapter(dsn=url, options=options)
@@ -177,7 +284,7 @@ def file_system_of(path, mounts="/proc/mounts"):
         fields = line.split()
         if len(fields) < 3:
             continue
-        point = fields[1].replace("\\040", " ")
+        point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), fields[1])
         inside = path == point or path.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
             best, kind = point, fields[2]

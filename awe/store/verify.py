@@ -1,7 +1,9 @@
 """Checking a store: objects, columns, links, unique values and files against each other."""
 
+import collections
 import os
-import re
+
+import numpy as np
 
 from awe.base.progress import track
 from awe.store import plain
@@ -9,15 +11,17 @@ from awe.store.blocks import (
     SYSTEM_FIELDS,
     blocks_of,
     compact,
-    fields_of,
-    normalised,
+    fields_of_rows,
     rows_between,
     system_columns,
 )
 from awe.store.columns import columns_from_rows
-from awe.store.files import sha256_of
+from awe.store.files import is_in_use, sha256_of
+from awe.store.layouts import fields_of, normalised
 from awe.store.plain import HostileRecordError
-from awe.store.session import pack
+from awe.store.records import PAGE_ROWS, Unique
+from awe.store.session import ROW_BITS, pack
+from awe.store.unique import UniqueIndex, unique_keys
 
 __all__ = ["objects_with_file", "reindex", "verify"]
 
@@ -43,82 +47,163 @@ def verify(context, *, repair=False, checksums=True):
     """
     session = context.session
     session.begin()
-    problems, files = [], {}
+    check = _Check(session)
     for schema in list(session.root.schemas.values()):
-        problems += _check_class(session, schema, files)
-    problems += _check_unique(session)
-    problems += _check_files(context, files, checksums)
-    problems += _check_orphans(context, files, repair)
-    return problems
+        check.objects_of(schema)
+    check.unique_values()
+    check.histories()
+    # A record that cannot be read may be the one that has a file.
+    orphans = _check_orphans(context, check.files, repair and not check.unreadable)
+    return check.problems + _check_files(context, check.files, checksums) + orphans
 
 
-def _check_class(session, schema, files):
-    """Check rows, columns and links of one class; collect its files."""
-    extent = session.root.extents[schema.code]
-    problems = []
-    for start in track(range(0, extent.count, _STEP), f"Verify {schema.name}"):
-        stop = min(start + _STEP, extent.count)
+class _Check:
+    """Goes through the records of one snapshot and collects what is wrong."""
+
+    def __init__(self, session):
+        self.session = session
+        self.root = session.root
+        self.problems = []
+        self.unreadable = False
+        self.files = {}
+        self._index = UniqueIndex(session)
+        self._entries = collections.Counter()
+
+    def objects_of(self, schema):
+        """Check rows, columns, links and files of one class."""
         try:
-            problems += _check_rows(session, schema, extent, start, stop, files)
+            extent = self.root.extents[schema.code]
+            steps = [
+                (block, at, min(at + _STEP, block.count))
+                for block in blocks_of(self.session, extent)
+                for at in range(0, block.count, _STEP)
+            ]
         except HostileRecordError as err:
-            problems.append(f"{schema.name}, rows {start} to {stop}: {err}")
-    return problems
-
-
-def _check_rows(session, schema, extent, start, stop, files):
-    rows = rows_between(extent, start, stop)
-    problems = []
-    if len(rows) != stop - start:
-        return [f"{schema.name}: {stop - start - len(rows)} rows after {start} are missing."]
-    fields = fields_of(session, schema)
-    expected = columns_from_rows(fields, normalised(session, schema, rows, fields))
-    expected.update(system_columns(rows))
-    alive = [row is not None for row in rows]
-    for path, (_, column) in expected.items():
-        wanted = column.to_list()
-        stored = _stored_values(session, extent, path, start, stop)
-        for at, here in enumerate(alive):
-            checked = here or path == SYSTEM_FIELDS[0][0]
-            if checked and not _same(wanted[at], stored[at]):
-                problems.append(
-                    f"{schema.name} row {start + at}: the column {path} has {stored[at]!r}, the "
-                    f"object has {wanted[at]!r}. Run `awe reindex`."
+            self._unreadable(schema.name, err)
+            return
+        for block, start, stop in track(steps, f"Verify {schema.name}"):
+            try:
+                rows = rows_between(extent, block.start + start, block.start + stop)
+            except HostileRecordError as err:
+                self._unreadable(
+                    f"{schema.name}, rows {block.start + start} to {block.start + stop}", err
                 )
-    for at, row in enumerate(rows):
-        if row is not None:
-            packed = pack(extent.code, start + at)
-            problems += _check_row(session, schema, packed, row, files)
-    return problems
+                continue
+            self._columns(schema, block, start, stop, rows)
+            for number, row in enumerate(rows, block.start + start):
+                if row is not None:
+                    self._row(schema, extent, number, row)
+
+    def _unreadable(self, where, err):
+        self.unreadable = True
+        self.problems.append(f"{where}: {err}")
+
+    def _columns(self, schema, block, start, stop, rows):
+        """Compare the columns of some rows with the rows."""
+        fields = fields_of_rows(self.session, schema, rows)
+        expected = columns_from_rows(fields, normalised(self.session, schema, rows, fields))
+        expected.update(system_columns(rows))
+        alive = [row is not None for row in rows]
+        places = np.arange(start, stop)
+        for path, (_, column) in expected.items():
+            try:
+                stored = block.column(path).take(places).to_list()
+            except HostileRecordError as err:
+                self.problems.append(f"{schema.name}, column {path}: {err}")
+                continue
+            wrong = [
+                (block.start + start + at, have, want)
+                for at, (have, want) in enumerate(zip(stored, column.to_list(), strict=True))
+                if (alive[at] or path == SYSTEM_FIELDS[0][0]) and not _same(have, want)
+            ]
+            if wrong:
+                number, have, want = wrong[0]
+                self.problems.append(
+                    f"{schema.name}: the column {path} is wrong in {len(wrong)} rows; in row "
+                    f"{number} it has {have!r}, the object has {want!r}. Run `awe reindex`."
+                )
+
+    def _row(self, schema, extent, number, row):
+        """Check the links, child records and unique values of one row; note its file."""
+        name = f"{schema.name} {row.object_id.hex()}"
+        layout = schema.layouts[row.layout]
+        values = dict(zip((n for n, _ in layout), row.values(), strict=True))
+        for target in _links_in(layout, row.values()):
+            if self.session.row(target) is None:
+                self.problems.append(f"{name} links to a missing object.")
+        if values.get("globalname") and values.get("sha256"):
+            key = (values["filename"], values["sha256"])
+            self.files.setdefault(key, (values.get("size"), []))[1].append(row.object_id.hex())
+        self._children(name, extent, number, layout, values)
+        cls = self.session.class_of_code(schema.code)
+        if cls is not None:
+            self._keys(name, cls, pack(schema.code, number), row, values)
+
+    def _children(self, name, extent, number, layout, values):
+        page, slot = extent.pages[number // PAGE_ROWS], number % PAGE_ROWS
+        children = page.children or {}
+        for field, spec in layout:
+            if spec not in ("dict", "array", "table"):
+                continue
+            child = children.get((slot, field))
+            if bool(values[field]) != (child is not None):
+                self.problems.append(f"{name}: the record of its {field} is missing or left over.")
+            elif child is not None:
+                try:
+                    plain.loads(child.data)
+                except HostileRecordError as err:
+                    self.problems.append(f"{name}, {field}: {err}")
+
+    def _keys(self, name, cls, packed, row, values):
+        scope = self._index.scope(row.domain)
+        for index, names, key in unique_keys(cls, scope, values.get):
+            self._entries[index] += 1
+            unique = self.root.unique.get(index)
+            if unique is None or unique.tree.get(key) != packed:
+                self.problems.append(
+                    f"The unique index {index} does not lead to {name}, which has "
+                    f"{', '.join(names)} = {key.split(chr(0))[1:]}. Run `awe reindex`."
+                )
+
+    def unique_values(self):
+        """Check that the unique indexes lead to objects that are there."""
+        for index, unique in self.root.unique.items():
+            try:
+                entries = list(unique.tree.items())
+                lost = [key for key, packed in entries if self.session.row(packed) is None]
+            except HostileRecordError as err:
+                self.problems.append(f"The unique index {index}: {err}")
+                continue
+            self.problems += [
+                f"The unique index {index} holds {key!r} of a missing object. Run `awe reindex`."
+                for key in lost
+            ]
+            more = len(entries) - len(lost) - self._entries[index]
+            if more > 0 and self._knows_all(index):
+                self.problems.append(
+                    f"The unique index {index} holds {more} values that no object has. "
+                    "Run `awe reindex`."
+                )
+
+    def _knows_all(self, index):
+        """Tell whether every class that an index serves is known here and could be read."""
+        declared_by = index.split(":")[0]
+        schemas = [s for s in self.root.schemas.values() if declared_by in (s.name, *s.bases)]
+        known = all(self.session.class_of_code(s.code) is not None for s in schemas)
+        return known and not self.unreadable
+
+    def histories(self):
+        """Check that the records of changes and deletions can be read."""
+        for what, tree in (("history", self.root.changes), ("tombstone", self.root.tombstones)):
+            try:
+                for data in tree.values():
+                    plain.loads(data)
+            except HostileRecordError as err:
+                self.problems.append(f"The {what} of an object: {err}")
 
 
 def _same(first, second):
     return first == second or plain.dumps(first) == plain.dumps(second)
-
-
-def _stored_values(session, extent, path, start, stop):
-    """Give the values of a column as queries see them."""
-    out = []
-    for block in blocks_of(session, extent):
-        low, high = max(start, block.start), min(stop, block.start + block.count)
-        if low < high:
-            cache = block.__dict__.setdefault("_listed", {})
-            if path not in cache:
-                cache[path] = block.column(path).to_list()
-            out += cache[path][low - block.start : high - block.start]
-    return out
-
-
-def _check_row(session, schema, packed, row, files):
-    layout = schema.layouts[row.layout]
-    values = dict(zip((n for n, _ in layout), row.values(), strict=True))
-    problems = []
-    for target in _links_in(layout, row.values()):
-        if session.row(target) is None:
-            problems.append(f"{schema.name} {row.object_id.hex()} links to a missing object.")
-    if values.get("filename") and values.get("sha256"):
-        key = (values["filename"], values["sha256"])
-        files.setdefault(key, (values.get("size"), []))[1].append(row.object_id.hex())
-    return problems
 
 
 def _links_in(fields, values):
@@ -134,35 +219,22 @@ def _links_in(fields, values):
                 yield from _links_in((("", spec[1]),), (item,))
 
 
-def _check_unique(session):
-    problems = []
-    for index, unique in session.root.unique.items():
-        for key, packed in unique.tree.items():
-            if session.row(packed) is None:
-                problems.append(f"The unique index {index} holds {key!r} of a missing object.")
-    return problems
-
-
 def _check_files(context, files, checksums):
     problems = []
     for (filename, sha256), (size, owners) in track(files.items(), "Verify files", len(files)):
         path = context.files.place(filename, sha256)
         try:
             found = path.stat().st_size
+            if size is not None and found != size:
+                problems.append(f"The file {path} has {found} bytes, its object says {size}.")
+            elif checksums and sha256_of(path)[0] != sha256:
+                problems.append(f"The file {path} is damaged: its checksum is wrong.")
         except FileNotFoundError:
             # A deletion beside us unlinks after its commit: look at the newest state.
             context.session.begin()
             if objects_with_file(context.session, filename, sha256):
                 problems.append(f"The file {filename} of object {owners[0]} is missing: {path}")
-            continue
-        if size is not None and found != size:
-            problems.append(f"The file {path} has {found} bytes, its object says {size}.")
-        elif checksums and sha256_of(path)[0] != sha256:
-            problems.append(f"The file {path} is damaged: its checksum is wrong.")
     return problems
-
-
-_INCOMING = re.compile(r"(\d+)-[0-9a-f]{32}")
 
 
 def _check_orphans(context, files, repair):
@@ -177,42 +249,40 @@ def _check_orphans(context, files, repair):
     with session.lock.held():
         session.begin()
         for path in suspects:
-            if not path.exists() or _in_use(session, store, path):
+            if not path.exists() or _has_owner(session, store, path):
                 continue
             if repair:
-                target = store.folder / "lost+found" / path.name
-                target.parent.mkdir(exist_ok=True)
-                os.replace(path, target)
-                problems.append(f"Moved {path}, which no object has, to {target}")
+                problems.append(f"Moved {path}, which no object has, to {_set_aside(store, path)}")
             else:
                 problems.append(f"No object has the file {path}")
     return problems
 
 
-def _in_use(session, store, path):
-    if path.parent == store.incoming:
-        named = _INCOMING.fullmatch(path.name)
-        return named is not None and _is_alive(int(named.group(1)))
+def _set_aside(store, path):
+    target = store.folder / "lost+found" / path.name
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    number = 1
+    while target.exists():
+        target = target.with_name(f"{path.name}.{number}")
+        number += 1
+    os.rename(path, target)
+    if not any(path.parent.iterdir()):
+        path.parent.rmdir()
+    return target
+
+
+def _has_owner(session, store, path):
+    if store.incoming in path.parents:
+        return path.parent != store.incoming and is_in_use(path.parent)
     relative = path.relative_to(store.folder).parts
     if len(relative) != 3:
         return False
-    prefix = relative[0] + relative[1]
-    return bool(objects_with_file(session, relative[2], prefix))
-
-
-def _is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return bool(objects_with_file(session, relative[2], relative[0] + relative[1][:16]))
 
 
 def _all_files(folder):
     for parent, folders, names in os.walk(folder):
-        if "lost+found" in folders:
+        if parent == str(folder) and "lost+found" in folders:
             folders.remove("lost+found")
         for name in names:
             yield folder.__class__(parent) / name
@@ -235,13 +305,11 @@ def objects_with_file(session, filename, sha256):
     list of int
         Their numbers in the store.
     """
-    import numpy as np
-
     found = []
     for schema in session.root.schemas.values():
         extent = session.root.extents[schema.code]
         names = {n for n, _ in fields_of(session, schema)}
-        if not {"filename", "sha256"} <= names:
+        if not {"filename", "globalname", "sha256"} <= names:
             continue
         for block in blocks_of(session, extent):
             mask = block.column("filename").compare("==", filename)
@@ -254,7 +322,7 @@ def objects_with_file(session, filename, sha256):
 
 
 def reindex(context):
-    """Make all columns anew from the objects.
+    """Make all columns and unique indexes anew from the objects.
 
     Parameters
     ----------
@@ -265,24 +333,58 @@ def reindex(context):
     -------
     int
         The number of rows.
+
+    Raises
+    ------
+    UniqueError
+        Two objects have the same value where it must be unique; nothing is changed.
     """
     session = context.session
     total = 0
     with session.lock.held():
         session.begin()
         try:
+            _clear_unique(session)
             for schema in session.root.schemas.values():
                 extent = session.root.extents[schema.code]
                 extent.segments = ()
                 extent.in_segments = 0
                 session._tails.clear()
                 compact(session, extent)
+                _enter_unique(session, schema, extent)
                 total += extent.count
             session.root.clock.time += 1
             session.commit_transaction()
-        except BaseException:
-            session.abort_transaction()
+        except BaseException as err:
+            session.abort_transaction(err)
             raise
     return total
 
 
+def _clear_unique(session):
+    """Drop the entries of classes that are known here; of others nobody could make them anew."""
+    for index, unique in list(session.root.unique.items()):
+        kept = [
+            (key, packed)
+            for key, packed in unique.tree.items()
+            if session.class_of_code(packed >> ROW_BITS) is None and session.row(packed) is not None
+        ]
+        session.root.unique[index] = fresh = Unique()
+        fresh.tree.update(kept)
+
+
+def _enter_unique(session, schema, extent):
+    cls = session.class_of_code(schema.code)
+    if cls is None or not cls._unique:
+        return
+    index = UniqueIndex(session)
+    fields = cls._fields()
+    names = [name for name, _ in fields]
+    for start in range(0, extent.count, _STEP):
+        rows = rows_between(extent, start, min(start + _STEP, extent.count))
+        values = normalised(session, schema, rows, fields)
+        for number, (row, raws) in enumerate(zip(rows, values, strict=True), start):
+            if row is not None:
+                raw_of = dict(zip(names, raws, strict=True)).get
+                obj = session.get(pack(schema.code, number))
+                index.claim(obj, row.domain, pack(schema.code, number), raw_of)

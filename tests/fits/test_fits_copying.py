@@ -89,6 +89,8 @@ def test_failure_to_write_is_not_blamed_on_the_source(mosaic, tmp_path):
 def test_absent_hdu_and_impossible_card(mosaic, tmp_path):
     with pytest.raises(FitsError, match=r"mosaic\.fits has no HDU 7; it has 4"):
         copy_hdus(mosaic, [7], tmp_path / "b.fits")
+    with pytest.raises(FitsError, match=r"No HDU of .* was named"):
+        copy_hdus(mosaic, [], tmp_path / "b.fits")
     with pytest.raises(FitsError, match="FITS cannot hold the card NOTE"):
         copy_hdus(mosaic, [1], tmp_path / "b.fits", [("NOTE", "é", "")])
 

@@ -119,3 +119,17 @@ def test_real_files_agree_with_astropy(shared_data):
                         np.testing.assert_array_equal(
                             read_image(path, hdu), reference[hdu.index].data
                         )
+
+
+def test_damaged_compressed_image_is_told(tmp_path):
+    path = tmp_path / "image.fits.fz"
+    image = np.random.default_rng(5).integers(0, 999, (40, 40)).astype(np.int16)
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(image)]).writeto(path)
+    hdu = read_headers(path)[1]
+    data = bytearray(path.read_bytes())
+    data[hdu.offset : hdu.offset + 320] = b"\xff" * 320
+    path.write_bytes(data)
+    with pytest.raises(
+        FitsError, match=r"image\.fits\.fz: the tile-compressed HDU 1 cannot be read"
+    ):
+        read_image(path, hdu)

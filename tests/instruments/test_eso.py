@@ -215,6 +215,13 @@ class TestNames:
         assert translate([header], [(9, 9)])[0].lamp == "QTH"
         assert translate([header], [(9, 9)], purpose="bias")[0].lamp is None
 
+    def test_other_time_scale_is_converted(self, eso_header):
+        # TAI was 35 s ahead of UTC.
+        (frame,) = translate([eso_header() | {"TIMESYS": "TAI"}], [(9, 9)])
+        expected = datetime.datetime(2015, 1, 2, 3, 3, 30, 678000)
+        assert expected == frame.DATE_OBS
+        assert pytest.approx(57024.12743, abs=1e-5) == frame.MJD_OBS
+
     def test_values_of_the_extension_count_before_the_primary(self, eso_header):
         frames = translate([eso_header(), {"EXPTIME": 7.0}], [None, (9, 9)])
         assert frames[0].EXPTIME == 7.0
@@ -237,6 +244,30 @@ class TestErrors:
         del header["INSTRUME"]
         with pytest.raises(HeaderError, match="does not name its instrument"):
             translate([header], [(9, 9)])
+
+    def test_user_may_name_the_instrument_then(self, eso_header):
+        header = eso_header()
+        del header["INSTRUME"]
+        assert translate([header], [(9, 9)], instrument="fors1")[0].instrument == "FORS1"
+        frame = translate([header], [(4200, 2144)], instrument="OMEGACAM")[0]
+        assert (frame.instrument, frame.shape) == ("OMEGACAM", (4100, 2048))
+
+    @pytest.mark.parametrize(
+        "cards",
+        [
+            {"MJD-OBS": 1e300, "DATE-OBS": "2015-01-02"},
+            {"UTC": 1e12, "DATE-OBS": "2015-01-02"},
+            {"HIERARCH ESO DET WIN1 BINX": 0, "HIERARCH ESO DET WIN1 BINY": -2},
+            {"HIERARCH ESO TPL START": "long ago", "HIERARCH ESO OBS ID": "none"},
+            {"EXPTIME": float("inf"), "RA": "nowhere", "CTYPE1": 5, "CRVAL1": "x"},
+        ],
+    )
+    def test_nonsense_is_left_out(self, eso_header, cards):
+        (frame,) = translate([eso_header() | cards], [(9, 9)])
+        assert frame.kind == "science"
+        assert frame.DATE_OBS.year == 2015
+        assert frame.template is None
+        assert min(frame.binning) >= 1
 
     def test_other_instrument_than_the_user_says(self, eso_header):
         with pytest.raises(InstrumentError, match="taken with OMEGACAM, not with NICKEL"):

@@ -1,6 +1,9 @@
 """Descriptions: recognition, instruments of users, problems told."""
 
 import datetime
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +86,13 @@ class TestUsersFolder:
         assert "MJD-OBS" in frame.warnings[0]
         assert recognise([hdus[0].header]).parameters == {"BiasFrame": {"OVERSCAN_CORRECTION": 1}}
 
+    def test_example_of_the_documentation(self, tmp_path):
+        page = Path(__file__).parents[2] / "docs" / "howto_new_instrument.md"
+        example = page.read_text().split("```yaml")[1].split("```")[0]
+        assert _add(tmp_path, ste3=example) == []
+        header = {"INSTRUME": "STE3 CCD", "DATE-OBS": "2013-07-13T00:57:33", "IMAGETYP": "zero"}
+        assert translate([header], [(9, 9)])[0].kind == "bias"
+
     def test_own_description_comes_before_ours(self, tmp_path, eso_header):
         text = (
             "name: FORS2\nextends: ESO\nrecognise: [{INSTRUME: FORS2}]\nfilters: {R: R_SPECIAL}\n"
@@ -122,6 +132,22 @@ class TestUsersFolder:
 
 
 class TestGeometry:
+    @pytest.mark.parametrize(
+        ("cards", "reason"),
+        [
+            ({"COVER": -5, "AMPSROW": 1}, "outside the image"),
+            ({"COVER": 5, "AMPSROW": 4}, "do not fit"),
+            ({"COVER": 500, "AMPSROW": 1}, "do not fit"),
+            ({"ROVER": -1}, "outside the image"),
+        ],
+    )
+    def test_impossible_sections_are_left_out(self, cards, reason):
+        header = {"VERSION": "nickel_direct", "DATE-BEG": "2024-05-13T06:25:35", **cards}
+        (frame,) = translate([header], [(20, 30)])
+        assert frame.amplifiers[0]["data"] == (0, 20, 0, 30)
+        assert frame.amplifiers[0]["overscan_x"] is None
+        assert any(reason in note for note in frame.warnings)
+
     def test_two_amplifiers_with_detsec(self, tmp_path):
         text = "name: A\nrecognise: [{INSTRUME: A}]\ngeometry: {method: sections, group: file}\n"
         assert _add(tmp_path, a=text) == []
@@ -134,3 +160,11 @@ class TestGeometry:
         assert (first["x"], first["flip_x"], second["x"], second["flip_x"]) == (0, False, 10, True)
         assert first["overscan_x"] == (0, 8, 12, 16)
         assert second["prescan_x"] == (0, 8, 0, 4)
+
+
+def test_imports_nothing_heavy():
+    code = (
+        "import sys, awe.fits, awe.instruments; "
+        "assert not {'astropy', 'yaml', 'matplotlib', 'numba'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

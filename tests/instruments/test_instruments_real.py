@@ -165,5 +165,5 @@ class TestUnknown:
             lines = lines[: next(i for i, line in enumerate(lines) if line.strip() == "END")]
             cards = "\n".join(line for line in lines if line[8:9] == "=")
             primary = fits.Header.fromstring(cards, sep="\n")
-            with pytest.raises(InstrumentError, match="INSTRUME = '(CFHT )?MegaPrime'"):
+            with pytest.raises(InstrumentError, match=r"INSTRUME = '(CFHT )?MegaPrime'"):
                 translate([primary], [None])

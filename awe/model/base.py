@@ -1,0 +1,254 @@
+"""What all frames have in common: pixels, header, statistics, names."""
+
+import datetime
+
+from awe.base import hooks
+from awe.base.errors import AweAttributeError, did_you_mean
+from awe.base.utc import to_utc
+from awe.model.records import Imstat
+from awe.model.vocabulary import Instrument
+from awe.process import ProcessTarget
+from awe.process.choice import explain
+from awe.process.parameters import parameters_class, resolve
+from awe.store import current, persistent
+from awe.store.files import DataObject
+
+__all__ = ["BaseFrame", "LazyImage", "mjd_of", "product_name"]
+
+_MJD_EPOCH = datetime.datetime(1858, 11, 17)
+
+
+def mjd_of(when):
+    """Convert a time to a modified Julian date.
+
+    Parameters
+    ----------
+    when : datetime.datetime
+        UTC.
+
+    Returns
+    -------
+    float
+        Days since 1858-11-17T00:00 UTC.
+    """
+    return (when - _MJD_EPOCH) / datetime.timedelta(days=1)
+
+
+class LazyImage:
+    """An image in a file, of which only the rows that are sliced are read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    hdu : awe.fits.Hdu
+        Which image.
+    """
+
+    def __init__(self, path, hdu):
+        self._path = path
+        self._hdu = hdu
+        self.shape = hdu.shape
+        self.ndim = len(hdu.shape)
+        self.dtype = hdu.dtype
+        self._whole = None
+
+    def __getitem__(self, key):
+        from awe.fits import read_image, read_rows
+
+        rows = key[0] if isinstance(key, tuple) else key
+        rest = key[1:] if isinstance(key, tuple) else ()
+        if self._hdu.compressed or self._hdu.packed or not isinstance(rows, slice):
+            if self._whole is None:
+                self._whole = read_image(self._path, self._hdu)
+            return self._whole[key]
+        start, stop, step = rows.indices(self.shape[0])
+        if step != 1:
+            return read_image(self._path, self._hdu)[key]
+        return read_rows(self._path, self._hdu, start, max(start, stop))[(slice(None), *rest)]
+
+    def __array__(self, dtype=None, copy=None):
+        from awe.fits import read_image
+
+        whole = read_image(self._path, self._hdu)
+        return whole if dtype is None else whole.astype(dtype)
+
+
+class BaseFrame(DataObject, ProcessTarget):
+    """A frame: an image in a FITS file, with its statistics."""
+
+    abstract = True
+    select_names = {"object": "OBJECT", "date": "night"}
+
+    instrument = persistent("The instrument", Instrument)
+    imstat = persistent("Statistics of the image", Imstat)
+    NAXIS1 = persistent("Columns of the image", int, unit="pix")
+    NAXIS2 = persistent("Rows of the image", int, unit="pix")
+
+    @property
+    def data(self):
+        """The pixels, shape ``(ny, nx)``, as they are in the file (float32 for products)."""
+        from awe.fits import read_image
+
+        return read_image(self.path(), self._image_hdu())
+
+    @property
+    def header(self):
+        """The header of the image as an astropy Header."""
+        from awe.fits import read_headers
+
+        return read_headers(self.path())[self._image_hdu()].header
+
+    def _image_hdu(self):
+        return 0
+
+    def extra_image(self, name):
+        """Give another image of the file, such as the error plane.
+
+        Parameters
+        ----------
+        name : str
+            Its EXTNAME, such as 'ERROR'.
+
+        Returns
+        -------
+        array
+            Shape ``(ny, nx)``.
+        """
+        from awe.fits import read_image
+
+        return read_image(self.path(), name)
+
+    def inspect(self, *, save=None, block=None):
+        """Look at the frame in zscale: in a window, or without a display as a PNG.
+
+        Parameters
+        ----------
+        save : str, optional
+            File for the picture. By default a window is opened where there is a display.
+        block : bool, optional
+            Whether to wait until the window is closed. By default the prompt goes on and a
+            script waits.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The picture, where one was written.
+        """
+        return hooks.call("inspect", self, save=save, block=block)
+
+    def explain(self, name):
+        """Show every candidate for a calibration with the verdict of each criterion.
+
+        Parameters
+        ----------
+        name : str
+            The calibration, such as 'bias' or 'flat'.
+
+        Returns
+        -------
+        Explanation
+            Printing it shows a table.
+        """
+        cls = self._calibrated_class()
+        dependencies = {d.name: d for d in getattr(cls, "dependencies", ())}
+        if name not in dependencies:
+            msg = f"{cls.__name__} has no calibration {name!r}.{did_you_mean(name, dependencies)}"
+            raise AweAttributeError(msg)
+        parameters = None
+        if parameters_class(cls) is not None:
+            parameters = resolve(cls, self.names())[0]
+        return explain(self, dependencies[name], parameters)
+
+    def _calibrated_class(self):
+        return type(self)
+
+    def names(self):
+        """Give the names on which the defaults of parameters depend.
+
+        Returns
+        -------
+        dict
+            'instrument', 'filter' and 'chip', as far as the frame has them.
+        """
+        found = {}
+        for name in ("instrument", "filter", "chip"):
+            value = getattr(self, name) if name in self._attributes else None
+            if value is not None:
+                found[name] = value.name
+        readout = self.readout if "readout" in self._attributes else None
+        if readout is not None:
+            found["overscan_methods"] = readout.overscan_methods()
+        return found
+
+    @classmethod
+    def select(cls, **criteria):
+        """Query by plain names.
+
+        Parameters
+        ----------
+        **criteria
+            instrument, chip, filter, object (with ``*`` and ``?``), date (the night that
+            begins on it), template (its start), or any attribute.
+
+        Returns
+        -------
+        Query
+            The frames that meet all of them.
+        """
+        wanted = {}
+        template = criteria.pop("template", None)
+        for name, value in criteria.items():
+            if value is None:
+                continue
+            name = cls.select_names.get(name, name)
+            if name == "night":
+                value = to_utc(value).replace(hour=0, minute=0, second=0, microsecond=0)
+            wanted[name] = value
+        query = super().select(**wanted)
+        if template is not None:
+            start = template.start if hasattr(template, "start") else to_utc(template)
+            query = query & (cls.template.start == start)
+        return query
+
+    def summary(self):
+        """Give the words for `repr`."""
+        words = []
+        for name in ("instrument", "chip", "filter"):
+            value = getattr(self, name) if name in self._attributes else None
+            if value is not None:
+                words.append(value.name)
+        if "DATE_OBS" in self._attributes and self.DATE_OBS is not None:
+            words.append(f"{self.DATE_OBS:%Y-%m-%dT%H:%M:%S}")
+        if "EXPTIME" in self._attributes and self.EXPTIME:
+            words.append(f"{self.EXPTIME:g} s")
+        if "OBJECT" in self._attributes and self.OBJECT:
+            words.append(self.OBJECT)
+        return " ".join(words)
+
+
+def product_name(kind, obj, key):
+    """Make the name of a product's file.
+
+    Parameters
+    ----------
+    kind : str
+        'Sci' or 'Cal' and the kind of product, such as ('Cal', 'Bias').
+    obj : BaseFrame
+        The product.
+    key : str
+        Its content key.
+
+    Returns
+    -------
+    str
+        ``Sci-USER-INSTRUMENT-------FILTER-CHIP-Red---Sci-MJD-HASH.fits``, as in Astro-WISE.
+    """
+    group, what = kind
+    names = obj.names()
+    user = current.context().user_name.upper().replace("/", "_").replace(" ", "_")
+    parts = [n for n in (names.get("filter"), names.get("chip")) if n]
+    middle = "-".join(p.replace("/", "_").replace(" ", "_") for p in parts)
+    mjd = f"{mjd_of(obj.creation_date):.7f}"
+    head = f"{group}-{user}-{names['instrument']}"
+    return f"{head}-------{middle}-{what}---{group}-{mjd}-{key[:40]}.fits"

@@ -1,0 +1,338 @@
+"""Calibrations: what they have in common, read noise and bias."""
+
+import datetime
+
+import numpy as np
+
+from awe.base.errors import AweValueError
+from awe.base.utc import to_utc
+from awe.instruments import night_interval
+from awe.model.base import BaseFrame, product_name
+from awe.model.quality import (
+    BIAS_FLATNESS,
+    BIAS_LEVEL,
+    BIAS_NOISE,
+    READ_NOISE_HIGH,
+    subwindow_medians,
+)
+from awe.model.raw import RawBiasFrame
+from awe.model.records import imstat_of
+from awe.model.stacks import RawStack, check_alike, pair_noise
+from awe.model.vocabulary import Chip, Filter, Instrument, Readout
+from awe.pixels import combine, imstat
+from awe.process import ProcessParameters, Product, parameter
+from awe.process.choice import FOREVER_END, FOREVER_START
+from awe.store import persistent
+
+__all__ = [
+    "BaseCalFrame",
+    "BiasFrame",
+    "BiasFrameParameters",
+    "Calibration",
+    "FrameProduct",
+    "ReadNoise",
+    "ReadNoiseParameters",
+]
+
+_DAY = datetime.timedelta(days=1)
+
+
+class Calibration(Product):
+    """A product that serves frames taken within an interval of time."""
+
+    abstract = True
+    instrument = persistent("The instrument", Instrument)
+    chip = persistent("The CCD", Chip)
+    readout = persistent("How the CCD was read out", Readout)
+    filter = persistent("The filter, where it matters", Filter)
+    night = persistent("Date on which the night of its frames began", datetime.datetime)
+    timestamp_start = persistent("Valid from (UTC, belongs to it)", datetime.datetime,
+                                 mutable=True)  # fmt: skip
+    timestamp_end = persistent("Valid until (UTC, does not belong to it)", datetime.datetime,
+                               mutable=True)  # fmt: skip
+
+    def take_from(self, frames):
+        """Take instrument, CCD, filter and night from the frames that it is made from.
+
+        Parameters
+        ----------
+        frames : sequence of RawFrame
+            At least one.
+        """
+        first = frames[0]
+        for name in ("instrument", "chip", "readout", "filter"):
+            setattr(self, name, getattr(first, name))
+        self.night = min(f.night for f in frames)
+
+    def set_validity(self, validity=None):
+        """Set the interval in which it serves.
+
+        Parameters
+        ----------
+        validity : 'forever' or (start, end), optional
+            By default the night of its frames, widened by VALID_NIGHTS_BEFORE and
+            VALID_NIGHTS_AFTER of its parameters.
+        """
+        if validity == "forever":
+            self.timestamp_start, self.timestamp_end = FOREVER_START, FOREVER_END
+            return
+        if validity is not None:
+            if isinstance(validity, str) or len(validity) != 2:
+                msg = f"validity is 'forever' or (start, end), not {validity!r}."
+                raise AweValueError(msg)
+            start, end = (to_utc(v) for v in validity)
+            if not start < end:
+                msg = f"validity: the start {start} is not before the end {end}."
+                raise AweValueError(msg)
+            self.timestamp_start, self.timestamp_end = start, end
+            return
+        begin, end = night_interval(self.night, self.instrument.longitude or 0.0)
+        self.timestamp_start = begin - self.process_params.VALID_NIGHTS_BEFORE * _DAY
+        self.timestamp_end = end + self.process_params.VALID_NIGHTS_AFTER * _DAY
+
+    @classmethod
+    def select(cls, **criteria):
+        """Give the valid calibration of a night that was made last.
+
+        Parameters
+        ----------
+        **criteria
+            instrument, chip, filter, date (a night), or any attribute.
+
+        Returns
+        -------
+        Calibration or None
+            The newest; None where there is none.
+        """
+        query = super().select(**criteria)
+        return (query & (cls.is_valid > 0)).max("creation_date")
+
+
+class FrameProduct(BaseFrame, Product):
+    """A product with an image, and perhaps an error plane, in a FITS file."""
+
+    abstract = True
+    file_kind = ("Cal", "Frame")
+    unit = "adu"
+
+    def keep(self, data, **planes):
+        """Keep the pixels until they are written, and compute their statistics.
+
+        Parameters
+        ----------
+        data : array
+            The image, shape ``(ny, nx)``.
+        **planes
+            Further images by name, such as ``ERROR``.
+        """
+        object.__setattr__(self, "_pixels", (data, planes))
+        self.NAXIS2, self.NAXIS1 = data.shape
+        self.imstat = imstat_of(imstat(data))
+
+    @property
+    def data(self):
+        """The pixels, shape ``(ny, nx)``, float32."""
+        pixels = getattr(self, "_pixels", None)
+        return super().data if pixels is None else pixels[0]
+
+    def extra_image(self, name):
+        """Give another image of the file, such as the error plane.
+
+        Parameters
+        ----------
+        name : str
+            Its EXTNAME, such as 'ERROR'.
+
+        Returns
+        -------
+        array
+            Shape ``(ny, nx)``.
+        """
+        pixels = getattr(self, "_pixels", None)
+        return super().extra_image(name) if pixels is None else pixels[1][name]
+
+    def write(self, folder):
+        """Write the file and attach it.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            Where to.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        from awe.fits import Image, write_hdus
+
+        data, planes = self._pixels
+        path = folder / product_name(self.file_kind, self, self.content_key)
+        images = [Image(data, self.cards())]
+        images += [Image(plane, (("BUNIT", self.unit),), name=n) for n, plane in planes.items()]
+        write_hdus(path, images)
+        self.attach(path)
+        # From here on the pixels are read from the file, so that memory does not fill up.
+        object.__setattr__(self, "_pixels", None)
+        return path
+
+    def cards(self):
+        """Give the cards of the header: what the product is and what it came from.
+
+        Returns
+        -------
+        list of (str, object, str)
+            Keyword, value, comment.
+        """
+        names = self.names()
+        cards = [
+            ("BUNIT", self.unit, "unit of the pixels"),
+            ("INSTRUME", names.get("instrument", ""), "instrument"),
+            ("CHIP", names.get("chip", ""), "CCD"),
+            ("FILTER", names.get("filter", ""), "filter"),
+            ("AWECLASS", type(self).__name__, "class in awe"),
+            ("AWEID", self.object_id, "object_id in awe"),
+            ("AWEKEY", self.content_key, ""),
+            ("AWECODE", self.code_version, "version of the class's code"),
+            ("AWEVERS", self.package_version, "version of awe"),
+            ("DATE", f"{self.creation_date:%Y-%m-%dT%H:%M:%S}", "made at (UTC)"),
+        ]
+        return cards
+
+
+class BaseCalFrame(FrameProduct, Calibration):
+    """A calibration that is a frame."""
+
+    abstract = True
+
+    def names(self):
+        """Give the names on which the defaults of parameters depend."""
+        return BaseFrame.names(self)
+
+
+class ReadNoiseParameters(ProcessParameters):
+    """How the read noise is measured, and its limits."""
+
+    OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
+    REJECTION_THRESHOLD = parameter("Clip", float, 5.0, unit="sigma", low=1.0)
+    MAXIMUM_ITERATIONS = parameter("Clips at most", int, 5, low=1, high=100)
+    MAXIMUM_READNOISE = parameter("Limit", float, 100.0, unit="adu", low=0, critical=False)
+    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
+                                    unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
+                                   unit="d", critical=False)  # fmt: skip
+
+
+class ReadNoise(Calibration):
+    """The read noise of a CCD, from pairs of raw biases."""
+
+    abstract = False
+    inputs = ("raw_bias_frames",)
+    raw_bias_frames = persistent("The biases", [RawBiasFrame])
+    process_params = persistent("Parameters", ReadNoiseParameters)
+    read_noise = persistent("RMS of the difference of two biases / sqrt(2)", float, unit="adu")
+    mean_diff = persistent("Mean of the difference", float, unit="adu")
+    median_diff = persistent("Median of the difference", float, unit="adu")
+
+    def names(self):
+        """Give the names on which the defaults of parameters depend."""
+        names = {"instrument": self.instrument.name, "chip": self.chip.name}
+        return {**names, "overscan_methods": self.readout.overscan_methods()}
+
+    def make(self):
+        """Measure the read noise."""
+        frames = self.raw_bias_frames
+        check_alike(frames)
+        if len(frames) < 2:
+            msg = f"The read noise needs at least 2 biases; {self.chip.name} has {len(frames)}."
+            raise AweValueError(msg)
+        parameters = self.process_params
+        stack = RawStack(frames, parameters.OVERSCAN_CORRECTION)
+        self.read_noise, self.mean_diff, self.median_diff = pair_noise(
+            stack, parameters.REJECTION_THRESHOLD, parameters.MAXIMUM_ITERATIONS
+        )
+        self.set_validity(getattr(self, "_validity", None))
+
+    def verify(self):
+        """Set READ_NOISE_HIGH where the limit is passed."""
+        too_high = self.read_noise > self.process_params.MAXIMUM_READNOISE
+        return READ_NOISE_HIGH if too_high else 0
+
+    def summary(self):
+        """Give the words for `repr`."""
+        return f"{self.instrument.name} {self.chip.name} {self.read_noise:.3g} ADU"
+
+
+class BiasFrameParameters(ProcessParameters):
+    """How a bias is made, and its limits."""
+
+    OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
+    SIGMA_CLIP = parameter("Clip, in sigma of the read noise", float, 3.0, unit="sigma", low=1.0)
+    MINIMUM_FRAMES = parameter("Least number of raw biases", int, 3, low=1, critical=False)
+    MAXIMUM_ABS_MEAN = parameter("Limit of the mean after overscan correction", float, 10.0,
+                                 unit="adu", low=0, critical=False)  # fmt: skip
+    MAXIMUM_STDEV = parameter("Limit of the standard deviation", float, 10.0, unit="adu", low=0,
+                              critical=False)  # fmt: skip
+    MAXIMUM_STDEV_DIFFERENCE = parameter("Limit of its change", float, 10.0, unit="adu", low=0,
+                                         critical=False)  # fmt: skip
+    MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
+                                        float, 100000.0, unit="adu", low=0,
+                                        critical=False)  # fmt: skip
+    MAXIMUM_SUBWIN_STDEV = parameter("Limit of the stdev of these medians", float, 100000.0,
+                                     unit="adu", low=0, critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 7, low=0,
+                                    unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 7, low=0,
+                                   unit="d", critical=False)  # fmt: skip
+
+
+class BiasFrame(BaseCalFrame):
+    """A master bias: the clipped mean of overscan-corrected raw biases."""
+
+    abstract = False
+    file_kind = ("Cal", "Bias")
+    inputs = ("raw_bias_frames", "read_noise")
+    raw_bias_frames = persistent("The biases", [RawBiasFrame])
+    read_noise = persistent("Read noise by which the clip is set", ReadNoise)
+    prev = persistent("The bias that it was compared with", "BiasFrame")
+    process_params = persistent("Parameters", BiasFrameParameters)
+    subwin_flatness = persistent("Max - min of the medians of 32 sub-windows", float, unit="adu")
+    subwin_stdev = persistent("Standard deviation of these medians", float, unit="adu")
+
+    def make(self):
+        """Combine the raw biases."""
+        frames = self.raw_bias_frames
+        check_alike(frames)
+        parameters = self.process_params
+        if len(frames) < parameters.MINIMUM_FRAMES:
+            msg = (
+                f"A bias needs at least MINIMUM_FRAMES = {parameters.MINIMUM_FRAMES} raw biases; "
+                f"{self.chip.name} has {len(frames)}."
+            )
+            raise AweValueError(msg)
+        stack = RawStack(frames, parameters.OVERSCAN_CORRECTION)
+        noise = None if self.read_noise is None else self.read_noise.read_noise
+        # A bias has no light: the noise model is the read noise alone.
+        gain = None if noise is None else np.inf
+        made = combine(stack, sigma_clip=parameters.SIGMA_CLIP, read_noise=noise, gain=gain)
+        self.keep(made.data, ERROR=made.error)
+        medians = subwindow_medians(made.data)
+        self.subwin_flatness = float(np.nanmax(medians) - np.nanmin(medians))
+        self.subwin_stdev = float(np.nanstd(medians))
+        self.set_validity(getattr(self, "_validity", None))
+
+    def verify(self):
+        """Set the flags of level, noise and flatness."""
+        limits, flags = self.process_params, 0
+        if limits.OVERSCAN_CORRECTION and abs(self.imstat.mean) > limits.MAXIMUM_ABS_MEAN:
+            flags |= BIAS_LEVEL
+        if self.imstat.stdev > limits.MAXIMUM_STDEV:
+            flags |= BIAS_NOISE
+        if (
+            self.subwin_flatness > limits.MAXIMUM_SUBWIN_FLATNESS
+            or self.subwin_stdev > limits.MAXIMUM_SUBWIN_STDEV
+        ):
+            flags |= BIAS_FLATNESS
+        return flags
+
+

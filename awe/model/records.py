@@ -1,0 +1,126 @@
+"""Records that live inside their owner: statistics, world coordinates, amplifiers."""
+
+from awe.pixels.geometry import Amplifier as PixelAmplifier
+from awe.store import OwnedRecord, persistent
+
+__all__ = ["Amplifier", "Astrom", "Imstat", "OverscanStat", "amplifier_of_header", "imstat_of"]
+
+
+class Imstat(OwnedRecord):
+    """Statistics of an image; mean, median and stdev after iterated clipping."""
+
+    min = persistent("Least value", float, unit="adu")
+    max = persistent("Greatest value", float, unit="adu")
+    mean = persistent("Mean of the pixels kept", float, unit="adu")
+    median = persistent("Median of the pixels kept", float, unit="adu")
+    stdev = persistent("Standard deviation of the pixels kept", float, unit="adu")
+    npix = persistent("Number of pixels kept", int)
+    minx = persistent("Column of the least value, from 0", int, unit="pix")
+    miny = persistent("Row of the least value, from 0", int, unit="pix")
+    maxx = persistent("Column of the greatest value, from 0", int, unit="pix")
+    maxy = persistent("Row of the greatest value, from 0", int, unit="pix")
+
+
+class OverscanStat(OwnedRecord):
+    """Statistics of a prescan or overscan region, all amplifiers together."""
+
+    mean = persistent("Mean of the pixels kept", float, unit="adu")
+    median = persistent("Median of the pixels kept", float, unit="adu")
+    stdev = persistent("Standard deviation of the pixels kept", float, unit="adu")
+    npix = persistent("Number of pixels kept", int)
+
+
+class Astrom(OwnedRecord):
+    """Linear world coordinates."""
+
+    CTYPE1 = persistent("Projection of axis 1", str)
+    CTYPE2 = persistent("Projection of axis 2", str)
+    CRVAL1 = persistent("Right ascension of the reference pixel", float, unit="deg")
+    CRVAL2 = persistent("Declination of the reference pixel", float, unit="deg")
+    CRPIX1 = persistent("Column of the reference pixel, from 1", float, unit="pix")
+    CRPIX2 = persistent("Row of the reference pixel, from 1", float, unit="pix")
+    CD1_1 = persistent("Matrix", float, unit="deg/pix")
+    CD1_2 = persistent("Matrix", float, unit="deg/pix")
+    CD2_1 = persistent("Matrix", float, unit="deg/pix")
+    CD2_2 = persistent("Matrix", float, unit="deg/pix")
+
+
+class Amplifier(OwnedRecord):
+    """One amplifier of a CCD; sections are (y0, y1, x0, x1), from 0, half-open, or empty."""
+
+    name = persistent("Name", str)
+    hdu = persistent("HDU of the frame's file", int)
+    data = persistent("Section of the light-sensitive pixels", [int])
+    prescan_x = persistent("Section of the prescan in x", [int])
+    overscan_x = persistent("Section of the overscan in x", [int])
+    prescan_y = persistent("Section of the prescan in y", [int])
+    overscan_y = persistent("Section of the overscan in y", [int])
+    flip_x = persistent("Whether the data are mirrored in x", bool, False)
+    flip_y = persistent("Whether the data are mirrored in y", bool, False)
+    x = persistent("Column on the assembled CCD, from 0", int, 0, unit="pix")
+    y = persistent("Row on the assembled CCD, from 0", int, 0, unit="pix")
+    gain = persistent("Electrons per ADU", float, unit="electron/adu")
+    read_noise = persistent("Read noise", float, unit="electron")
+    saturation = persistent("Level from which a pixel is saturated", float, unit="adu")
+
+    def for_pixels(self, position):
+        """Give the amplifier as the pixel functions take it.
+
+        Parameters
+        ----------
+        position : int
+            Which of the frame's arrays has its pixels.
+
+        Returns
+        -------
+        awe.pixels.Amplifier
+            The amplifier.
+        """
+        sections = {
+            name: tuple(getattr(self, name)) or None
+            for name in ("prescan_x", "overscan_x", "prescan_y", "overscan_y")
+        }
+        return PixelAmplifier(
+            hdu=position, data=tuple(self.data), flip_x=self.flip_x, flip_y=self.flip_y,
+            x=self.x, y=self.y, gain=self.gain, read_noise=self.read_noise,
+            name=self.name or "", **sections,
+        )  # fmt: skip
+
+
+def amplifier_of_header(values, hdu):
+    """Make the record of an amplifier from what its header says.
+
+    Parameters
+    ----------
+    values : dict
+        As in `awe.instruments.CcdFrame.amplifiers`.
+    hdu : int
+        The HDU of the frame's own file.
+
+    Returns
+    -------
+    Amplifier
+        The record.
+    """
+    known = {n: v for n, v in values.items() if n in Amplifier._attributes and v is not None}
+    return Amplifier(**{**known, "hdu": hdu})
+
+
+def imstat_of(stat, cls=Imstat):
+    """Make the record of the statistics of an image.
+
+    Parameters
+    ----------
+    stat : awe.pixels.Imstat
+        The statistics.
+    cls : type, optional
+        `Imstat` or `OverscanStat`. The default is `Imstat`.
+
+    Returns
+    -------
+    Imstat or OverscanStat
+        The record.
+    """
+    values = stat._asdict()
+    kinds = {"npix": int, "minx": int, "miny": int, "maxx": int, "maxy": int}
+    return cls(**{n: kinds.get(n, float)(values[n]) for n in cls._attributes})

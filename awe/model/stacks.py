@@ -1,0 +1,172 @@
+"""Stacks of raw frames: blocks of rows of calibrated CCDs, read from the files as needed."""
+
+import numpy as np
+
+from awe.base.errors import AweValueError
+from awe.pixels import amplifier_map, assemble, ccd_shape, overscan_levels
+
+__all__ = ["RawStack", "check_alike", "noise_of"]
+
+
+def check_alike(frames, names=("instrument", "chip", "readout", "filter")):
+    """Check that frames can be combined.
+
+    Parameters
+    ----------
+    frames : sequence of RawFrame
+        The frames.
+    names : tuple of str, optional
+        Attributes that must be equal.
+
+    Raises
+    ------
+    AweValueError
+        There is none, or one differs; the message names it.
+    """
+    if not frames:
+        msg = "There is no frame to combine."
+        raise AweValueError(msg)
+    first = frames[0]
+    for frame in frames[1:]:
+        for name in names:
+            mine, others = getattr(first, name), getattr(frame, name)
+            if mine is not others:
+                msg = (
+                    f"{frame!r} has {name} {others!r}, the first frame {first!r} has {mine!r}; "
+                    "frames of different kinds cannot be combined."
+                )
+                raise AweValueError(msg)
+    if not first.amplifiers:
+        msg = f"{first!r} has no amplifiers: it is not known where its pixels lie."
+        raise AweValueError(msg)
+
+
+class RawStack:
+    """Raw frames of one CCD as a stack of overscan-corrected images.
+
+    Parameters
+    ----------
+    frames : sequence of RawFrame
+        Of one CCD in one read-out mode.
+    method : int
+        Overscan method.
+    bias : array, optional
+        Image of shape ``(ny, nx)`` to subtract. By default none.
+    """
+
+    def __init__(self, frames, method, bias=None):
+        self._amplifiers = frames[0].pixel_amplifiers()
+        self.shape = ccd_shape(self._amplifiers)
+        self._arrays = [frame.arrays() for frame in frames]
+        self.levels = [overscan_levels(a, self._amplifiers, method) for a in self._arrays]
+        self._bias = bias
+        if bias is not None and bias.shape != self.shape:
+            msg = f"The bias has shape {bias.shape}, the frames have {self.shape}."
+            raise AweValueError(msg)
+
+    def __len__(self):
+        return len(self._arrays)
+
+    def rows(self, k, y0, y1):
+        """Give a block of rows of one frame.
+
+        Parameters
+        ----------
+        k : int
+            Number of the frame, counted from 0.
+        y0, y1 : int
+            The rows, half-open.
+
+        Returns
+        -------
+        array of float32
+            Shape ``(y1 - y0, nx)``, in ADU.
+        """
+        block = assemble(self._arrays[k], self._amplifiers, self.levels[k], rows=(y0, y1))
+        if self._bias is not None:
+            block -= self._bias[y0:y1]
+        return block
+
+    def frame(self, k):
+        """Give one whole frame.
+
+        Parameters
+        ----------
+        k : int
+            Number of the frame, counted from 0.
+
+        Returns
+        -------
+        array of float32
+            Shape ``(ny, nx)``, in ADU.
+        """
+        return self.rows(k, 0, self.shape[0])
+
+
+def noise_of(frame, read_noise=None):
+    """Give read noise and gain of a CCD as the clip of a stack takes them.
+
+    Parameters
+    ----------
+    frame : RawFrame
+        One of the frames.
+    read_noise : float, optional
+        Read noise in ADU that was measured. By default that of the headers.
+
+    Returns
+    -------
+    read_noise : float or array or None
+        In ADU, per amplifier where they differ; None where nothing is known.
+    gain : float or array or None
+        In electrons per ADU; None where it is not known.
+    """
+    amplifiers = frame.pixel_amplifiers()
+    gains = [a.gain for a in amplifiers]
+    if any(g is None for g in gains):
+        return read_noise, None
+    gain = gains[0] if len(set(gains)) == 1 else amplifier_map(amplifiers, gains)
+    if read_noise is not None:
+        return read_noise, gain
+    noises = [a.read_noise for a in amplifiers]
+    if any(n is None for n in noises):
+        return None, gain
+    in_adu = [n / g for n, g in zip(noises, gains, strict=True)]
+    same = len(set(in_adu)) == 1
+    return (in_adu[0] if same else amplifier_map(amplifiers, in_adu)), gain
+
+
+def pair_noise(stack, threshold, iterations):
+    """Measure the read noise from the differences of pairs of frames.
+
+    Parameters
+    ----------
+    stack : RawStack
+        Biases.
+    threshold : float
+        Pixels further than so many standard deviations from the mean are left out.
+    iterations : int
+        How often at most.
+
+    Returns
+    -------
+    read_noise : float
+        RMS of the differences over the square root of 2, in ADU; median of the pairs.
+    mean_difference, median_difference : float
+        Of the last pair, in ADU.
+    """
+    noises, mean, median = [], 0.0, 0.0
+    for k in range(0, len(stack) - 1, 2):
+        difference = (stack.frame(k) - stack.frame(k + 1)).astype(np.float64)
+        kept = difference[np.isfinite(difference)]
+        for _ in range(iterations):
+            centre, spread = kept.mean(), kept.std()
+            inside = np.abs(kept - centre) <= threshold * spread
+            if inside.all():
+                break
+            kept = kept[inside]
+        noises.append(kept.std() / np.sqrt(2))
+        mean, median = float(kept.mean()), float(np.median(kept))
+    return float(np.median(noises)), mean, median
+
+
+__all__ += ["pair_noise"]

@@ -1,0 +1,292 @@
+"""Choice of calibrations: criteria declared by classes, carried out and explained here."""
+
+import dataclasses
+import datetime
+
+from awe.base.errors import AweLookupError
+from awe.process.flags import decode, disqualifying_bits
+from awe.process.parameters import parameters_class
+from awe.store import registry
+from awe.store.attributes import path_of
+from awe.store.terms import Term
+
+__all__ = [
+    "CalibrationNotFound",
+    "Candidate",
+    "Dependency",
+    "Explanation",
+    "choose",
+    "explain",
+    "is_forever",
+]
+
+FOREVER_START = datetime.datetime(1900, 1, 1)
+FOREVER_END = datetime.datetime(2200, 1, 1)
+_NEAREST = 3
+
+
+class CalibrationNotFound(AweLookupError):
+    """No calibration meets all criteria.
+
+    Parameters
+    ----------
+    message : str
+        What was wanted, and the nearest misses.
+    cause : str
+        What is common to all frames that lack it.
+    """
+
+    def __init__(self, message, cause):
+        super().__init__(message)
+        self.cause = cause
+
+
+@dataclasses.dataclass(frozen=True)
+class Dependency:
+    """What a product needs, and by which criteria it is chosen.
+
+    Attributes
+    ----------
+    name : str
+        The link, such as 'bias'.
+    class_names : tuple of str
+        The classes that serve, the preferred one first.
+    match : tuple of str
+        Attributes that must be equal on the frame and on the candidate.
+    same_parameters : tuple of str
+        Process parameters that must be equal on the product and on the candidate.
+    required : bool
+        Whether the product cannot be made without it.
+    """
+
+    name: str
+    class_names: tuple
+    match: tuple
+    same_parameters: tuple = ()
+    required: bool = True
+
+
+@dataclasses.dataclass
+class Candidate:
+    """A calibration with the verdict of each criterion.
+
+    Attributes
+    ----------
+    calibration : Product
+        The calibration.
+    verdicts : dict of str to (bool, str)
+        By criterion: whether it is met, and what the candidate has.
+    rank : tuple
+        Smaller is better.
+    """
+
+    calibration: object
+    verdicts: dict
+    rank: tuple
+
+    @property
+    def fits(self):
+        """Whether all criteria are met."""
+        return all(met for met, _ in self.verdicts.values())
+
+    @property
+    def fails(self):
+        """The criteria that are not met."""
+        return [name for name, (met, _) in self.verdicts.items() if not met]
+
+
+def is_forever(calibration):
+    """Tell whether the interval of a calibration is without bounds.
+
+    Parameters
+    ----------
+    calibration : Product
+        The calibration.
+
+    Returns
+    -------
+    bool
+        True for a last resort.
+    """
+    return (
+        calibration.timestamp_start <= FOREVER_START and calibration.timestamp_end >= FOREVER_END
+    )
+
+
+def _rank(frame, calibration):
+    """Order: finite interval, fewest nights, newest, highest object_id: total."""
+    nights = 0
+    if calibration.night is not None and frame.night is not None:
+        nights = abs((calibration.night - frame.night).days)
+    newest = -calibration.creation_date.timestamp()
+    return (is_forever(calibration), nights, newest, -int(calibration.object_id, 16))
+
+
+def _frame_value(frame, name):
+    return getattr(frame, name, None)
+
+
+def _queries(frame, dependency, cls, parameters, loose=False):
+    """Give the query for the candidates of one class; loosely, those of the first criterion."""
+    query = cls.select_all()
+    names = dependency.match[:1] if loose else dependency.match
+    for name in names:
+        query = query & (Term(path_of(cls, name)) == _frame_value(frame, name))
+    if loose:
+        return query
+    query = query & (cls.timestamp_start <= frame.DATE_OBS) & (cls.timestamp_end > frame.DATE_OBS)
+    query = query & (cls.is_valid > 0)
+    for name in _shared(cls, dependency, parameters):
+        term = getattr(cls.process_params, name)
+        query = query & (term == getattr(parameters, name))
+    return query
+
+
+def _shared(cls, dependency, parameters):
+    record_class = parameters_class(cls)
+    if record_class is None or parameters is None:
+        return []
+    return [n for n in dependency.same_parameters if n in record_class._attributes]
+
+
+def choose(frame, dependency, parameters=None):
+    """Choose the calibration of a frame.
+
+    Parameters
+    ----------
+    frame : DBObject
+        What is to be calibrated; it has DATE_OBS, night and the attributes to match.
+    dependency : Dependency
+        What is needed.
+    parameters : ProcessParameters, optional
+        Those of the product to be made. By default they are not compared.
+
+    Returns
+    -------
+    Product or None
+        The best of the preferred class that has any; None where none is required.
+
+    Raises
+    ------
+    CalibrationNotFound
+        None meets all criteria; the nearest misses are told.
+    """
+    for class_name in dependency.class_names:
+        cls = registry.find_class(class_name)
+        bits = disqualifying_bits()
+        found = [
+            c
+            for c in _queries(frame, dependency, cls, parameters)
+            if not c.quality_flags & bits
+        ]
+        if found:
+            return min(found, key=lambda c: _rank(frame, c))
+    if not dependency.required:
+        return None
+    classes = " or ".join(dependency.class_names)
+    cause = f"no {classes} serves as {dependency.name}"
+    raise CalibrationNotFound(_why_none(frame, dependency, parameters), cause)
+
+
+def explain(frame, dependency, parameters=None):
+    """Explain the choice of a calibration.
+
+    Parameters
+    ----------
+    frame : DBObject
+        What is to be calibrated.
+    dependency : Dependency
+        What is needed.
+    parameters : ProcessParameters, optional
+        Those of the product. By default they are not compared.
+
+    Returns
+    -------
+    Explanation
+        All candidates with the verdict of each criterion; printing it shows a table.
+    """
+    candidates = []
+    for order, class_name in enumerate(dependency.class_names):
+        cls = registry.find_class(class_name)
+        for calibration in _queries(frame, dependency, cls, parameters, loose=True):
+            verdicts = _verdicts(frame, calibration, dependency, parameters)
+            rank = (order, *_rank(frame, calibration))
+            candidates.append(Candidate(calibration, verdicts, rank))
+    candidates.sort(key=lambda c: (len(c.fails), c.rank))
+    return Explanation(frame, dependency, candidates)
+
+
+def _verdicts(frame, calibration, dependency, parameters):
+    verdicts = {}
+    for name in dependency.match:
+        wanted, has = _frame_value(frame, name), _frame_value(calibration, name)
+        verdicts[name] = (wanted is has or wanted == has, _text(has))
+    start, end = calibration.timestamp_start, calibration.timestamp_end
+    inside = start <= frame.DATE_OBS < end
+    verdicts["interval"] = (inside, f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+    verdicts["is_valid"] = (calibration.is_valid > 0, str(calibration.is_valid))
+    bad = calibration.quality_flags & disqualifying_bits()
+    verdicts["quality_flags"] = (not bad, ", ".join(f.name for f in decode(bad)) or "none")
+    for name in _shared(type(calibration), dependency, parameters):
+        has = getattr(calibration.process_params, name)
+        verdicts[name] = (has == getattr(parameters, name), str(has))
+    return verdicts
+
+
+def _text(value):
+    return str(getattr(value, "name", value))
+
+
+class Explanation:
+    """All candidates for a calibration, the best first.
+
+    Parameters
+    ----------
+    frame : DBObject
+        What is to be calibrated.
+    dependency : Dependency
+        What is needed.
+    candidates : list of Candidate
+        Those that meet most criteria first.
+    """
+
+    def __init__(self, frame, dependency, candidates):
+        self.frame = frame
+        self.dependency = dependency
+        self.candidates = candidates
+
+    @property
+    def chosen(self):
+        """The calibration that is chosen, or None."""
+        fitting = [c for c in self.candidates if c.fits]
+        return min(fitting, key=lambda c: c.rank).calibration if fitting else None
+
+    def __str__(self):
+        classes = " or ".join(self.dependency.class_names)
+        head = f"{self.dependency.name} for {self.frame!r}: {len(self.candidates)} {classes}"
+        lines = [head]
+        for candidate in self.candidates:
+            mark = ">" if candidate.calibration is self.chosen else " "
+            lines.append(f"{mark} {candidate.calibration!r}")
+            for name, (met, has) in candidate.verdicts.items():
+                lines.append(f"      {'yes' if met else 'NO ':<4}{name:<20} {has}")
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return str(self)
+
+
+def _why_none(frame, dependency, parameters):
+    """Tell what is nearest, and the criterion that each of the nearest misses."""
+    explanation = explain(frame, dependency, parameters)
+    classes = " or ".join(dependency.class_names)
+    wanted = ", ".join(f"{n} {_text(_frame_value(frame, n))}" for n in dependency.match)
+    lines = [
+        f"No {classes} serves as {dependency.name} of {frame!r} ({wanted}, at {frame.DATE_OBS})."
+    ]
+    if not explanation.candidates:
+        lines.append(f"  There is none of this {dependency.match[0]} at all. Make one first.")
+    for candidate in explanation.candidates[:_NEAREST]:
+        reasons = "; ".join(f"{n} is {candidate.verdicts[n][1]}" for n in candidate.fails)
+        lines.append(f"  nearest: {candidate.calibration!r} fails by {reasons}")
+    return "\n".join(lines)

@@ -1,0 +1,158 @@
+"""Lineage as a tree: from a product down to the raw files, with parameters and versions."""
+
+from awe.store.relations import dependents_of
+
+__all__ = ["Lineage", "dependents"]
+
+_MOST_ALIKE = 3
+
+
+class Lineage:
+    """The tree of what an object was made from; printing it shows it.
+
+    Parameters
+    ----------
+    obj : DBObject
+        The object at the top.
+    """
+
+    def __init__(self, obj):
+        self.top = obj
+
+    def inputs(self, obj):
+        """Give the direct inputs of an object.
+
+        Parameters
+        ----------
+        obj : DBObject
+            A product; anything else has none.
+
+        Returns
+        -------
+        list of (str, DBObject or Restricted)
+            Each with the name of its link.
+        """
+        return obj.input_objects() if hasattr(type(obj), "input_objects") else []
+
+    def objects(self):
+        """Give everything in the tree once.
+
+        Returns
+        -------
+        list of DBObject or Restricted
+            The top first.
+        """
+        found, seen, waiting = [], set(), [self.top]
+        while waiting:
+            obj = waiting.pop(0)
+            key = getattr(obj, "object_id", id(obj))
+            if key not in seen:
+                seen.add(key)
+                found.append(obj)
+                waiting += [o for _, o in self.inputs(obj)]
+        return found
+
+    def roots(self):
+        """Give what was not made from anything: the raw frames.
+
+        Returns
+        -------
+        list of DBObject or Restricted
+            Each once.
+        """
+        return [o for o in self.objects() if not self.inputs(o)]
+
+    def __str__(self):
+        lines, shown = [], set()
+        self._draw(self.top, "", "", lines, shown)
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return str(self)
+
+    def _draw(self, obj, prefix, label, lines, shown):
+        head = f"{label}{obj!r}"
+        inputs = self.inputs(obj)
+        key = getattr(obj, "object_id", id(obj))
+        if inputs and key in shown:
+            lines.append(f"{head}  (see above)")
+            return
+        shown.add(key)
+        lines.append(head)
+        if not inputs:
+            return
+        for text in _how(obj):
+            lines.append(f"{prefix}|     {text}")
+        hidden = _alike(inputs)
+        visible = [pair for pair in inputs if pair not in hidden]
+        for at, (name, linked) in enumerate(visible):
+            last = at == len(visible) - 1 and not hidden
+            stem = "`-- " if last else "|-- "
+            deeper = prefix + ("    " if last else "|   ")
+            self._draw(linked, deeper, f"{prefix}{stem}{name}: ", lines, shown)
+        if hidden:
+            lines.append(f"{prefix}`-- and {len(hidden)} more {hidden[0][0]}")
+
+
+def _alike(inputs):
+    """Give the raw inputs of a long list that the drawing leaves out."""
+    by_name = {}
+    for pair in inputs:
+        by_name.setdefault(pair[0], []).append(pair)
+    longest = max(by_name.values(), key=len)
+    plain = all(not hasattr(type(o), "input_objects") for _, o in longest)
+    return longest[_MOST_ALIKE:] if plain and len(longest) > _MOST_ALIKE + 1 else []
+
+
+def _how(obj):
+    """Tell in words how a product was made."""
+    made = f"code {obj.code_version}, awe {obj.package_version}, {obj.kernel}"
+    yield f"{made}, {obj.creation_date:%Y-%m-%d %H:%M:%S} by {obj.made_by}"
+    parameters = obj.process_params if "process_params" in obj._attributes else None
+    if parameters is not None:
+        origins = dict(text.split(": ", 1) for text in obj.parameter_origins)
+        words = []
+        for name in parameters._attributes:
+            origin = origins.get(name, "class")
+            mark = "" if origin == "class" else f" ({origin})"
+            words.append(f"{name}={getattr(parameters, name)}{mark}")
+        yield from _wrapped(words)
+    if obj.steps_not_done:
+        yield f"not done: {'; '.join(obj.steps_not_done)}"
+    if obj.overridden_inputs:
+        yield f"given by the user: {', '.join(obj.overridden_inputs)}"
+
+
+def _wrapped(words, width=90):
+    line = ""
+    for word in words:
+        if line and len(line) + len(word) > width:
+            yield line
+            line = ""
+        line += (", " if line else "") + word
+    if line:
+        yield line
+
+
+def dependents(obj):
+    """Give all that was made from an object, directly or not.
+
+    Parameters
+    ----------
+    obj : DBObject
+        The object.
+
+    Returns
+    -------
+    list of DBObject
+        Those the user may see, nearest first.
+    """
+    found, seen, waiting = [], {obj.object_id}, [obj]
+    while waiting:
+        for other in dependents_of(waiting.pop(0))[0]:
+            made_from = getattr(type(other), "inputs", ())
+            if other.object_id not in seen and made_from:
+                seen.add(other.object_id)
+                found.append(other)
+                waiting.append(other)
+    return found

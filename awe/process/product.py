@@ -1,0 +1,246 @@
+"""What it means to make something from something: products and the record of their making."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+import socket
+import sys
+import time
+
+from awe import __version__
+from awe.base.errors import AweError, AweValueError
+from awe.base.utc import now
+from awe.process.flags import decode
+from awe.process.parameters import parameters_class, resolve
+from awe.store import DBObject, current, persistent
+
+__all__ = ["Making", "ProcessTarget", "Product", "content_key_of"]
+
+_LIBRARIES = ("numpy", "astropy", "numba")
+
+
+class ProcessTarget(DBObject):
+    """Anything that has a quality: raw frames and products."""
+
+    abstract = True
+
+    creation_date = persistent("When the object was made (UTC)", datetime.datetime)
+    is_valid = persistent(
+        "What people say of it: 0 bad, 1 good, 2 proposed for the next level", int, 1,
+        mutable=True,
+    )  # fmt: skip
+    quality_flags = persistent(
+        "What the system says of it: a sum of bits, see quality()", int, 0, mutable=True
+    )
+    comments = persistent("Remarks of people", [str], mutable=True)
+
+    def __init__(self, **values):
+        values.setdefault("creation_date", now())
+        super().__init__(**values)
+
+    def quality(self):
+        """Give the quality flags that are set.
+
+        Returns
+        -------
+        list of QualityFlag
+            Empty where nothing was found wrong.
+        """
+        return decode(self.quality_flags)
+
+    def lineage(self):
+        """Print the tree of all that the object was made from, down to the raw files."""
+        from awe.process.lineage import Lineage
+
+        return Lineage(self)
+
+    def dependents(self):
+        """Give all that was made from the object, directly or not, and that you may see.
+
+        Returns
+        -------
+        list of DBObject
+            Nearest first.
+        """
+        from awe.process.lineage import dependents
+
+        return dependents(self)
+
+
+def content_key_of(obj):
+    """Give the content key of an input.
+
+    Parameters
+    ----------
+    obj : DBObject
+        A product, or a raw frame, whose key is the checksum of its file.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits; the object_id of something that has neither.
+    """
+    for name in ("content_key", "sha256"):
+        value = getattr(obj, name) if name in obj._attributes else None
+        if value:
+            return value
+    return obj.object_id
+
+
+class Product(ProcessTarget):
+    """Something made from something; the machinery writes how, never the author of a class.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        The links to what it is made from.
+    code_version : str
+        Raised by hand when the pixels that `make` gives change.
+    """
+
+    abstract = True
+    inputs = ()
+    pixel_version = "1.0"
+
+    code_version = persistent("Version of the code of its class, 'major.minor'", str)
+    package_version = persistent("Version of awe", str)
+    library_versions = persistent("Versions of Python and of the libraries", [str])
+    kernel = persistent("Which form of the pixel steps ran", str)
+    content_key = persistent(
+        "SHA-256 over class, code version, critical parameters and the keys of the inputs", str
+    )
+    parameter_origins = persistent("Where each process parameter came from", [str])
+    overridden_inputs = persistent("Inputs that the user gave instead of the choice", [str])
+    steps_not_done = persistent("Steps for which there was no input", [str])
+    made_by = persistent("Who made it", str)
+    made_on = persistent("On which machine", str)
+    made_in = persistent("How long it took", float, unit="s")
+
+    def make(self):
+        """Make the product from its inputs and parameters; each class says how."""
+        raise NotImplementedError
+
+    def verify(self):
+        """Set the bits of `quality_flags` by the limits of the parameters.
+
+        Returns
+        -------
+        int
+            The flags; by default none is set.
+        """
+        return self.quality_flags
+
+    def input_objects(self):
+        """Give the inputs in their order.
+
+        Returns
+        -------
+        list of (str, DBObject)
+            Each with the name of its link.
+        """
+        found = []
+        for name in self.inputs:
+            found += [(name, o) for o in self._attributes[name].kind.links(getattr(self, name))]
+        return found
+
+    def compute_content_key(self):
+        """Compute the content key of what is made here.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits, the same in every process.
+        """
+        parameters = []
+        record_class = parameters_class(type(self))
+        if record_class is not None and self.process_params is not None:
+            parameters = record_class.critical_values(self.process_params)
+        text = json.dumps(
+            {
+                "class": type(self).__name__,
+                "code_version": type(self).pixel_version,
+                "parameters": parameters,
+                "inputs": [[n, content_key_of(o)] for n, o in self.input_objects()],
+            },
+            sort_keys=True,
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _check_complete(self):
+        super()._check_complete()
+        if not self.content_key:
+            msg = f"{self!r} was not made by awe's machinery, so nothing is known of its lineage."
+            raise AweError(msg, remedy="Make it with its task, or with awe.process.Making.")
+        if not self.input_objects():
+            msg = f"{self!r} has no inputs: a product without lineage is not stored."
+            raise AweError(msg)
+
+
+class Making:
+    """Makes a product and writes the record of it.
+
+    Parameters
+    ----------
+    product : Product
+        A new object with its inputs set.
+    names : dict, optional
+        Names of 'instrument', 'filter' and 'chip', which decide the defaults of the parameters.
+    pars : dict, optional
+        The user's parameters. By default none.
+    overridden : iterable of str, optional
+        Names of inputs that the user gave.
+    kernel : callable, optional
+        Tells which form of the pixel steps runs. By default 'python'.
+    """
+
+    def __init__(self, product, names=None, pars=None, *, overridden=(), kernel=None):
+        self.product = product
+        self.overridden = overridden
+        self._kernel = kernel
+        if parameters_class(type(product)) is not None and product.process_params is None:
+            values, origins = resolve(type(product), names or {}, pars)
+            product.process_params = values
+            product.parameter_origins = [f"{n}: {o}" for n, o in sorted(origins.items())]
+
+    def run(self):
+        """Make the product, verify it and record how it was made.
+
+        Returns
+        -------
+        Product
+            The product, not committed.
+        """
+        product = self.product
+        began = time.perf_counter()
+        if not product.input_objects():
+            msg = f"{type(product).__name__} cannot be made: it has no inputs."
+            raise AweValueError(msg)
+        product.make()
+        product.overridden_inputs = self.overridden
+        product.code_version = type(product).pixel_version
+        product.package_version = __version__
+        product.library_versions = _library_versions()
+        product.kernel = "python" if self._kernel is None else self._kernel()
+        product.content_key = product.compute_content_key()
+        product.made_by = current.context().user_name
+        product.made_on = socket.gethostname()
+        product.creation_date = now()
+        product.quality_flags = product.verify()
+        product.made_in = time.perf_counter() - began
+        return product
+
+
+def _library_versions():
+    versions = [f"python {platform.python_version()}"]
+    for name in _LIBRARIES:
+        module = sys.modules.get(name)
+        version = getattr(module, "__version__", None)
+        if version is None:
+            try:
+                version = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        versions.append(f"{name} {version}")
+    return versions

@@ -1,0 +1,122 @@
+"""Our names and manners in an IPython shell: the prompt, a notebook, any IPython."""
+
+import sys
+import warnings
+
+from awe.base.errors import AweError, AweWarning
+from awe.prompt import namespace
+from awe.prompt.completion import Completer
+from awe.store import current
+
+__all__ = ["load", "unload", "unsaved_text"]
+
+# What `load` did to each shell, for `unload`.
+_loaded = {}
+
+
+class _Hooks:
+    """The events of one shell.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The shell.
+    """
+
+    def __init__(self, shell):
+        self.shell = shell
+        self.names = {}
+        self.completer = Completer(shell)
+        self.old_custom = (shell.custom_exceptions, getattr(shell, "CustomTB", None))
+        self.old_warning = warnings.showwarning
+
+    def before(self, info):
+        """Begin a line: bring the names that it speaks of, take a snapshot."""
+        self.push(namespace.load_named(info.raw_cell or ""))
+        if current.has_context():
+            current.context().session.begin()
+
+    def after(self, result):
+        """End a line: let go of the snapshot."""
+        if current.has_context():
+            current.context().session.end()
+
+    def push(self, names):
+        """Bring names into the shell."""
+        self.names.update(names)
+        self.shell.push(names, interactive=False)
+
+
+def load(shell):
+    """Bring our names and manners into an IPython shell.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The shell; a second call brings the names anew.
+    """
+    unload(shell)
+    hooks = _Hooks(shell)
+    hooks.push(namespace.build())
+    if current.has_context():
+        current.context().session.end()
+    shell.events.register("pre_run_cell", hooks.before)
+    shell.events.register("post_run_cell", hooks.after)
+    shell.Completer.custom_matchers.append(hooks.completer.matcher)
+    shell.set_custom_exc((AweError, KeyboardInterrupt), _show_error)
+    warnings.showwarning = _warning_shower(hooks.old_warning)
+    _loaded[id(shell)] = hooks
+
+
+def unload(shell):
+    """Take our names and manners out of an IPython shell again.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The shell.
+    """
+    hooks = _loaded.pop(id(shell), None)
+    if hooks is None:
+        return
+    shell.events.unregister("pre_run_cell", hooks.before)
+    shell.events.unregister("post_run_cell", hooks.after)
+    shell.Completer.custom_matchers.remove(hooks.completer.matcher)
+    shell.custom_exceptions, shell.CustomTB = hooks.old_custom
+    warnings.showwarning = hooks.old_warning
+    shell.drop_by_id(hooks.names)
+
+
+def unsaved_text(context):
+    """Tell what edits are staged and not committed.
+
+    Parameters
+    ----------
+    context : Context
+        The context.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    staged = list(context.session.staged.values())
+    shown = ", ".join(repr(obj) for obj in staged[:3]) + (" ..." if len(staged) > 3 else "")
+    what = "1 object has" if len(staged) == 1 else f"{len(staged)} objects have"
+    return f"{what} edits that are not committed: {shown}"
+
+
+def _show_error(shell, kind, error, trace, tb_offset=None):
+    """Print what the user can mend as a message, and an interrupt as one word."""
+    text = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{kind.__name__}: {error}"
+    print(text, file=sys.stderr)
+
+
+def _warning_shower(otherwise):
+    def show(message, category, filename, lineno, file=None, line=None):
+        if issubclass(category, AweWarning):
+            print(f"Warning: {message}", file=file or sys.stderr)
+        else:
+            otherwise(message, category, filename, lineno, file, line)
+
+    return show

@@ -1,0 +1,194 @@
+"""The `awe` command: the prompt, scripts, and the few jobs that need neither."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import awe
+from awe.base.errors import AweError, did_you_mean
+
+__all__ = ["main"]
+
+_HELP = """\
+usage: awe                           open the awe> prompt
+       awe SCRIPT.py [ARG ...]       run a script with everything preloaded
+       awe -c 'CODE' [ARG ...]       run one command with everything preloaded
+       awe ingest PATH ... [--instrument NAME] [--purpose KIND] [--commit]
+                                     read FITS files; without --commit only say what would be done
+       awe demo                      simulate a small night, reduce it and compare with the truth
+       awe verify [--repair]         check the store and its files; --repair moves orphan files away
+       awe reindex                   rebuild the columns that queries run on
+       awe --version | --help
+
+Settings: AWE_HOME (default ~/.awe) holds the store, the files, your recipes and Environment.cfg,
+with lines such as `project = TUTORIAL2015`. A variable AWE_PROJECT, AWE_USER, AWE_PRIVILEGES,
+AWE_STORE or AWE_DATA overrides the key of that name. `awe ingest --help` tells more of ingest.
+"""
+
+
+def main(argv=None):
+    """Run the `awe` command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 0 where all is well, 2 for what the user can mend, 1 for other errors
+        and for problems that ``awe verify`` found, 130 after an interrupt.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except AweError as err:
+        print(f"awe: {err}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("awe: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, went away: nobody is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(arguments):
+    if not arguments:
+        return _prompt()
+    first, rest = arguments[0], arguments[1:]
+    if first in _COMMANDS:
+        return _COMMANDS[first](rest)
+    if first == "-":
+        return _standard_input(rest)
+    if first.startswith("-"):
+        return _unknown(first, _COMMANDS)
+    if Path(first).is_file():
+        from awe.prompt.scripts import run_script
+
+        return run_script(first, rest)
+    return _unknown(first, [*_COMMANDS, *(str(p) for p in Path().glob("*.py"))])
+
+
+def _unknown(word, known):
+    what = "option" if word.startswith("-") else "command or file"
+    msg = f"There is no {what} {word!r}.{did_you_mean(word, known)}"
+    raise AweError(msg, remedy="awe --help shows what there is.")
+
+
+def _prompt():
+    if not sys.stdin.isatty():
+        return _standard_input([])
+    from awe.prompt.shell import run_shell
+
+    return run_shell()
+
+
+def _standard_input(arguments):
+    from awe.prompt.scripts import run_source
+
+    return run_source(sys.stdin.read(), "<stdin>", ["-", *arguments], "")
+
+
+def _command(arguments):
+    if not arguments:
+        msg = "-c needs the code as one argument."
+        raise AweError(msg, remedy="Type: awe -c 'print(context)'")
+    from awe.prompt.scripts import run_command
+
+    return run_command(arguments[0], arguments[1:])
+
+
+def _parser(name, text):
+    return argparse.ArgumentParser(prog=f"awe {name}", description=text)
+
+
+def _ingest(arguments):
+    parser = _parser("ingest", "Read FITS files into the store.")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files and folders")
+    parser.add_argument("--instrument", metavar="NAME", help="by default the headers tell")
+    parser.add_argument(
+        "--purpose",
+        metavar="KIND",
+        help="bias, dark, dome, twilight, science ...; by default the headers tell",
+    )
+    parser.add_argument(
+        "--commit", action="store_true", help="store the frames; without it only say what would be"
+    )
+    given = parser.parse_args(arguments)
+    from awe.prompt.scripts import session
+
+    with session():
+        from awe.recipes.IngestTask import IngestTask
+
+        task = IngestTask(**vars(given))
+        task.execute()
+        return task.status
+
+
+def _demo(arguments):
+    _parser("demo", "Simulate a small night, reduce it and compare with the truth.").parse_args(
+        arguments
+    )
+    from awe.prompt.demo import run_demo
+    from awe.prompt.scripts import session
+
+    with session():
+        return run_demo()
+
+
+def _verify(arguments):
+    parser = _parser("verify", "Check the store: objects, columns, links and files.")
+    parser.add_argument(
+        "--repair", action="store_true", help="move files that no object has to lost+found"
+    )
+    given = parser.parse_args(arguments)
+    from awe.prompt.scripts import session
+
+    with session() as context:
+        from awe.store.verify import verify
+
+        problems = verify(context, repair=given.repair)
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems found." if problems else "Nothing is wrong.")
+    return 1 if problems else 0
+
+
+def _reindex(arguments):
+    _parser("reindex", "Rebuild the columns that queries run on.").parse_args(arguments)
+    from awe.prompt.scripts import session
+
+    with session() as context:
+        from awe.store.verify import reindex
+
+        rebuilt = reindex(context)
+    print(f"Rebuilt: {rebuilt}")
+    return 0
+
+
+def _version(arguments):
+    print(f"awe {awe.__version__}")
+    return 0
+
+
+def _help(arguments):
+    print(_HELP, end="")
+    return 0
+
+
+_COMMANDS = {
+    "--help": _help,
+    "--version": _version,
+    "-V": _version,
+    "-c": _command,
+    "-h": _help,
+    "demo": _demo,
+    "help": _help,
+    "ingest": _ingest,
+    "reindex": _reindex,
+    "verify": _verify,
+}

@@ -1,0 +1,179 @@
+"""The names that are there at the prompt, in scripts and in notebooks."""
+
+import datetime
+import importlib
+import pkgutil
+import re
+import sys
+
+import numpy as np
+
+from awe.base.environment import home
+from awe.prompt import users
+from awe.store import current, open_context, registry
+
+__all__ = ["build", "ingest", "lazy_names", "load_named", "open_session", "report"]
+
+# Names whose modules are imported when a line or a script first speaks of them.
+_SERVICES = {"Pars": "awe.process", "dpu": "awe.dpu", "lpu": "awe.dpu"}
+_lazy = {}
+
+
+def report(line):
+    """Tell the user something at the start of a session.
+
+    Parameters
+    ----------
+    line : str
+        One line of text, printed on stderr.
+    """
+    print(f"awe: {line}", file=sys.stderr)
+
+
+def ingest(*paths, instrument=None, purpose=None, commit=False, **options):
+    """Read FITS files into the store.
+
+    Parameters
+    ----------
+    *paths : str or os.PathLike
+        Files and folders.
+    instrument : str, optional
+        The instrument's name; by default the headers tell.
+    purpose : str, optional
+        The kind of frames: bias, dark, dome, twilight, science ... By default the headers tell.
+    commit : bool, optional
+        Whether to store what was read. The default is False: print what would be done.
+    **options
+        Further arguments of `IngestTask`.
+
+    Returns
+    -------
+    list
+        The new objects.
+    """
+    from awe.recipes.IngestTask import IngestTask
+
+    task = IngestTask(
+        paths=[str(path) for path in paths], instrument=instrument, purpose=purpose,
+        commit=commit, **options,
+    )  # fmt: skip
+    return task.execute()
+
+
+def open_session():
+    """Open the store of the user's settings with all classes and hooks in place.
+
+    Returns
+    -------
+    Context
+        The context of this process; one that is open already stays.
+    """
+    from awe import view
+
+    view.enter()
+    importlib.import_module("awe.model")
+    users.load_user_files(report)
+    if current.has_context():
+        return current.context()
+    return open_context()
+
+
+def build():
+    """Open the session and give the names that are preloaded.
+
+    Returns
+    -------
+    dict of str to object
+        Every persistent class and owned record, the user's own Tasks, and the helpers. Our Tasks
+        come with `load_named`, so that a session which needs none does not wait for them.
+    """
+    from awe.prompt.helptext import help_
+
+    context = open_session()
+    names = {"context": context, "datetime": datetime, "help": help_, "ingest": ingest, "np": np}
+    names.update(_classes())
+    for module in users.user_modules():
+        names.update(_public(module))
+    _lazy.clear()
+    _lazy.update({n: m for n, m in _find_lazy().items() if n not in names})
+    return names
+
+
+def lazy_names():
+    """Give the names that are imported on first use.
+
+    Returns
+    -------
+    list of str
+        Sorted.
+    """
+    return sorted(_lazy)
+
+
+def load_named(source):
+    """Import what a text speaks of and what is not loaded yet.
+
+    Parameters
+    ----------
+    source : str
+        A line, a cell or a whole script. Words are looked at, not the syntax: so names inside
+        functions, in ``eval`` and in ``help(...)`` all count.
+
+    Returns
+    -------
+    dict of str to object
+        The new names.
+    """
+    found = {}
+    for word in set(re.findall(r"\w+", source)) & set(_lazy):
+        module = importlib.import_module(_lazy[word])
+        found[word] = getattr(module, word)
+        del _lazy[word]
+    return found
+
+
+def _find_lazy():
+    """Give the module of each Task of ours, and of the services that are installed."""
+    import awe.recipes
+
+    found = {
+        info.name: f"awe.recipes.{info.name}"
+        for info in pkgutil.iter_modules(awe.recipes.__path__)
+        if info.name.endswith("Task")
+    }
+    return found
+
+
+def _classes():
+    """Give the persistent classes and owned records by name; what failed to load is left out."""
+    from awe.store.objects import OwnedRecord
+
+    model = sys.modules["awe.model"]
+    found = {
+        name: value
+        for name, value in vars(model).items()
+        if isinstance(value, type) and issubclass(value, OwnedRecord) and value is not OwnedRecord
+    }
+    for cls in registry.all_classes():
+        if cls.__module__ in sys.modules and not cls.__name__.startswith("_"):
+            found[cls.__name__] = cls
+    found["OwnedRecord"] = OwnedRecord
+    return found
+
+
+def _public(module):
+    """Give what a user's module offers: its ``__all__``, else its own classes."""
+    if hasattr(module, "__all__"):
+        return {name: getattr(module, name) for name in module.__all__}
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+
+
+def history_file():
+    """Give the file with the history of the prompt."""
+    return home() / "history.sqlite"

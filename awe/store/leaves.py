@@ -1,0 +1,192 @@
+"""Leaves of a condition: what the columns of one block of rows answer by themselves."""
+
+import math
+
+import numpy as np
+
+from awe.store.columns import ListColumn
+from awe.store.session import ROW_BITS
+
+__all__ = ["DomainTerm", "Leaf", "ListLeaf", "LoadedLeaf", "RowsTerm"]
+
+
+class DomainTerm:
+    """Rows whose domain (creator, project, level) is among some.
+
+    Parameters
+    ----------
+    allowed : numpy.ndarray of bool
+        By number of the domain.
+    """
+
+    def __init__(self, allowed):
+        self.allowed = allowed
+
+    def glance(self, block):
+        """Decide by the zone alone where that is possible."""
+        zone = block.zone("$domain")
+        if zone is None:
+            return None
+        low, high = zone[0], zone[1]
+        if low == high:
+            return bool(self.allowed[low])
+        inside = self.allowed[low : high + 1]
+        if inside.all():
+            return True
+        return None if inside.any() else False
+
+    def answer(self, block):
+        """Give the mask of rows."""
+        quick = self.glance(block)
+        if quick is not None:
+            return quick
+        return self.allowed[block.column("$domain").values]
+
+
+class Leaf:
+    """A comparison that one column answers.
+
+    Parameters
+    ----------
+    column : str
+        The column's path.
+    op : str
+        As in `Compare`.
+    value : object
+        The raw value or values; an array of numbers for links.
+    """
+
+    def __init__(self, column, op, value):
+        self.column = column
+        self.op = op
+        self.value = value
+
+    def glance(self, block):
+        """Decide by the zone alone where that is possible, else give None."""
+        zone = block.zone(self.column)
+        if zone is None:
+            return None
+        low, high, missing, _ = zone
+        if low is None:
+            return False
+        if self.op == "has":
+            return None if missing else True
+        verdict = _zone_verdict(self.op, self.value, low, high)
+        if verdict is True and missing:
+            return None
+        return verdict
+
+    def answer(self, block):
+        """Give True, False or the mask of rows."""
+        quick = self.glance(block)
+        if quick is not None:
+            return quick
+        column = block.column(self.column)
+        op, value = self.op, self.value
+        if op == "has":
+            return column.not_missing()
+        if op == "between":
+            return column.compare(">=", value[0]) & column.compare("<=", value[1])
+        if op == "in":
+            return column.is_in(value)
+        if op == "like":
+            return column.like(value)
+        return column.compare(op, value)
+
+
+def _zone_verdict(op, value, low, high):
+    """Tell whether all rows between two values meet a comparison, none, or perhaps some."""
+    if op in ("==", "<", "<=", ">", ">=") and isinstance(value, float) and math.isnan(value):
+        return False
+    if op == "==":
+        if not low <= value <= high:
+            return False
+        return True if low == high else None
+    if op == "<":
+        return _between_verdict(high < value, low >= value)
+    if op == "<=":
+        return _between_verdict(high <= value, low > value)
+    if op == ">":
+        return _between_verdict(low > value, high <= value)
+    if op == ">=":
+        return _between_verdict(low >= value, high < value)
+    if op == "between":
+        if any(isinstance(v, float) and math.isnan(v) for v in value):
+            return False
+        inside = value[0] <= low and high <= value[1]
+        return _between_verdict(inside, value[1] < low or high < value[0])
+    if op == "in":
+        if len(value) == 0:
+            return False
+        if isinstance(value, np.ndarray):
+            # Sorted: are there any between the least and the greatest?
+            first = int(np.searchsorted(value, low))
+            if first == len(value) or value[first] > high:
+                return False
+            return True if low == high else None
+    return None
+
+
+def _between_verdict(all_rows, no_row):
+    if all_rows:
+        return True
+    return False if no_row else None
+
+
+class ListLeaf:
+    """A list column that contains a raw value."""
+
+    def __init__(self, column, value):
+        self.column = column
+        self.value = value
+
+    def answer(self, block):
+        """Give the mask of rows."""
+        column = block.column(self.column)
+        if not isinstance(column, ListColumn) or len(column.items) == 0:
+            return False
+        mask = column.any_item(column.items.compare("==", self.value))
+        return mask if mask.any() else False
+
+
+class RowsTerm:
+    """The rows with some numbers.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray of int64
+        Objects' numbers, sorted.
+    """
+
+    def __init__(self, numbers):
+        self._numbers = numbers
+
+    def answer(self, block):
+        """Give the mask of rows."""
+        first = (block.code << ROW_BITS) + block.start
+        low, high = np.searchsorted(self._numbers, [first, first + block.count])
+        if low == high:
+            return False
+        mask = np.zeros(block.count, bool)
+        mask[self._numbers[low:high] - first] = True
+        return mask
+
+
+class LoadedLeaf:
+    """A condition on a key of a dict, answered object by object."""
+
+    def __init__(self, session, name, key, test):
+        self._session = session
+        self._name = name
+        self._key = key
+        self._test = test
+
+    def answer(self, block):
+        """Give the mask of rows."""
+        here = block.column("$domain").values != 0
+        mask = np.zeros(block.count, bool)
+        for at in np.flatnonzero(here).tolist():
+            obj = self._session.get((block.code << ROW_BITS) + block.start + at)
+            mapping = obj.stored_value(self._name)
+            mask[at] = self._test(None if mapping is None else mapping.get(self._key))
+        return mask

@@ -1,0 +1,166 @@
+"""How an object reads itself from the store and gives its values to it."""
+
+from awe.store.inverse import unsaved
+from awe.store.kinds import LinkKind, ListKind
+
+__all__ = ["Recorded"]
+
+
+class Recorded:
+    """The side of a persistent object that the store sees."""
+
+    # --- from the store ---
+
+    @classmethod
+    def _stored(cls, session, packed):
+        obj = object.__new__(cls)
+        obj._bind(session, packed)
+        return obj
+
+    def _bind(self, session, packed):
+        """Become the stored object with a number."""
+        setattr_ = object.__setattr__
+        setattr_(self, "_session", session)
+        setattr_(self, "_packed", packed)
+        setattr_(self, "_new", None)
+        setattr_(self, "_staged", None)
+        setattr_(self, "_epoch", -1)
+        setattr_(self, "_row", None)
+        setattr_(self, "_cache", {})
+        unsaved.discard(self)
+        session.identity[packed] = self
+
+    def _fresh_row(self):
+        """Give the row as of the session's snapshot."""
+        session = self._session
+        if self._epoch != session.epoch or self._row is None:
+            row = session.row(self._packed)
+            if row is None:
+                raise session.deleted_error(self._packed)
+            setattr_ = object.__setattr__
+            old = self._row
+            if old is None or old is not row:
+                if old is None or old.payload != row.payload or old.layout != row.layout:
+                    index = session.layout_index(self._packed >> 40, row.layout)
+                    setattr_(self, "_index", index)
+                setattr_(self, "_cache", {})
+                setattr_(self, "_row", row)
+            setattr_(self, "_epoch", session.epoch)
+        return self._row
+
+    def raw_of(self, name):
+        """Give the raw stored value of an attribute.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+
+        Returns
+        -------
+        object
+            As `awe.store.kinds` describes; for a link the object's number.
+        """
+        row = self._fresh_row()
+        if name not in self._index:
+            return self._raw_default(name)
+        at, convert = self._index[name]
+        raw = row.values()[at]
+        return raw if convert is None else convert(raw)
+
+    def _raw_default(self, name):
+        from awe.store.blocks import initial_raw
+
+        session = self._session
+        schema = session.schema_of_code(self._packed >> 40)
+        return initial_raw(session, schema, name, self._attributes[name].kind.spec)
+
+    def stored_value(self, name):
+        """Give the committed value of an attribute, whatever edits are staged.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+
+        Returns
+        -------
+        object
+            The value.
+        """
+        self._fresh_row()
+        if name in self._cache:
+            return self._cache[name]
+        attribute = self._attributes[name]
+        kind = attribute.kind
+        if kind.child:
+            child = self._session.children(self._packed).get(name)
+            value = None if child is None else kind.unpack(child.data)
+        else:
+            value = kind.to_value(self.raw_of(name), self._session)
+        item = kind.item if isinstance(kind, ListKind) else kind
+        # What a link gives depends on who asks; it is looked up each time.
+        if not isinstance(item, LinkKind) and not kind.copied:
+            self._cache[name] = value
+        return value
+
+    # --- to the store ---
+
+    @classmethod
+    def _link_attributes(cls):
+        """Give (name, attribute) of all that can link to objects."""
+        cached = cls.__dict__.get("_links_cache")
+        if cached is None:
+            cached = tuple((n, a) for n, a in cls._attributes.items() if a.kind.may_link())
+            cls._links_cache = cached
+        return cached
+
+    @classmethod
+    def _child_attributes(cls):
+        """Give (name, attribute) of all that are records of their own."""
+        cached = cls.__dict__.get("_children_cache")
+        if cached is None:
+            cached = tuple((n, a) for n, a in cls._attributes.items() if a.kind.child)
+            cls._children_cache = cached
+        return cached
+
+    @classmethod
+    def _converters(cls):
+        """Give (name, function to the raw form or None where the value is raw) of each field."""
+        cached = cls.__dict__.get("_converters_cache")
+        if cached is None:
+            cached = tuple(
+                (n, _is_present if a.kind.child else a.kind.raw_converter())
+                for n, a in cls._attributes.items()
+            )
+            cls._converters_cache = cached
+        return cached
+
+    def _raws(self):
+        """Give the raw values of a new object in the order of its fields."""
+        new = self._new
+        raws = [new[n] if f is None else f(new[n]) for n, f in self._converters()]
+        for key in self._keys.values():
+            raws.append(key.kind.to_raw(key.value_in(new[key.source])))
+        return tuple(raws)
+
+    def _raws_of_stored(self, raws, children, edited=()):
+        """Give raw values in the order of the fields, after some have changed."""
+        values = []
+        for name, attribute in self._attributes.items():
+            if attribute.kind.child:
+                values.append(True if name in children else None)
+            else:
+                values.append(raws[name])
+        for key in self._keys.values():
+            if key.source in edited:
+                mapping = self._staged[key.source][0]
+            else:
+                mapping = self.stored_value(key.source)
+            values.append(key.kind.to_raw(key.value_in(mapping)))
+        return tuple(values)
+
+
+def _is_present(value):
+    """Give what a record keeps of a value that is a record of its own."""
+    return value is not None or None

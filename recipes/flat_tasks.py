@@ -1,0 +1,45 @@
+"""What the recipes for dome and twilight flats have in common."""
+
+from awe.recipes.common import CombineTask, made
+
+from awe.process import Argument
+
+__all__ = ["FlatTask"]
+
+
+class FlatTask(CombineTask):
+    """Make a master flat of raw flats.
+
+    Attributes
+    ----------
+    product_class : type
+        The class of the product.
+    """
+
+    arguments = (Argument("bias", "the BiasFrame to subtract, instead of the choice"),)
+    without = ("object",)
+    object = None
+    product_class = None
+
+    def make(self, unit, folder):
+        """Make the flat of one CCD and filter.
+
+        Parameters
+        ----------
+        unit : Unit
+            With the raw flats.
+        folder : pathlib.Path
+            Where the file goes.
+
+        Returns
+        -------
+        list of Product
+            The flat.
+        """
+        frames = unit.inputs["frames"]
+        flat = self.with_validity(self.product_class(**{self.product_class.raws: frames}))
+        flat.take_from(frames)
+        overridden = []
+        making = self.making(flat, overridden)
+        self.choose(flat, frames[0], "bias", overridden)
+        return [made(making, folder)]

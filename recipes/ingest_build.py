@@ -1,0 +1,258 @@
+"""How the frames of a raw file are built from its headers and pixels."""
+
+import numpy as np
+
+from awe.base.errors import AweValueError
+from awe.base.utc import to_utc
+from awe.instruments import night_of
+from awe.model import (
+    Astrom,
+    Chip,
+    Exposure,
+    Filter,
+    Instrument,
+    Lamp,
+    ObservingBlock,
+    RawFits,
+    Readout,
+    Target,
+    Template,
+)
+from awe.model.base import LazyImage
+from awe.model.raw import frame_class
+from awe.model.records import OverscanStat, amplifier_of_header, imstat_of
+from awe.pixels import assemble, imstat
+
+__all__ = ["FrameBuilder"]
+
+_REGIONS = ("overscan_x", "overscan_y", "prescan_x", "prescan_y")
+_PLAIN = (
+    "DATE", "DATE_OBS", "MJD_OBS", "UTC", "LST", "EXPTIME", "OBJECT", "OBSERVER",
+    "OVSCX", "OVSCXPRE", "OVSCXPST", "OVSCY", "OVSCYPRE", "OVSCYPST",
+    "PRSCX", "PRSCXPRE", "PRSCXPST", "PRSCY", "PRSCYPRE", "PRSCYPST",
+)  # fmt: skip
+
+
+class FrameBuilder:
+    """Builds the objects of one raw file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    hdus : list of awe.fits.Hdu
+        Its HDUs.
+    ccds : list of awe.instruments.CcdFrame
+        What its headers say of each CCD.
+    instrument : awe.instruments.Instrument
+        What is known of the instrument.
+    corrections : dict
+        Amplifiers that lit frames show, by (instrument, chip, read mode).
+    """
+
+    def __init__(self, path, hdus, ccds, instrument, corrections):
+        self.path = path
+        self.hdus = hdus
+        self.ccds = ccds
+        self.instrument_data = instrument
+        self.corrections = corrections
+        self.notes = []
+        self.instrument = Instrument.get_or_create(
+            name=ccds[0].instrument,
+            telescope_name=instrument.telescope or ccds[0].telescope,
+            latitude=instrument.latitude,
+            longitude=instrument.longitude,
+            elevation=instrument.elevation,
+        )
+
+    def raw_fits(self):
+        """Give the object of the file itself; a stored one where it was ingested before.
+
+        Returns
+        -------
+        RawFits
+            With name, size, checksum and headers.
+        """
+        from awe.fits import sha256
+
+        digest, size = sha256(self.path)
+        texts = {
+            str(h.index): h.header.tostring(sep="\n", endcard=False, padding=False)
+            for h in self.hdus
+            if h.header is not None
+        }
+        return RawFits.get_or_create(
+            sha256=digest, size=size, filename=self.path.name, instrument=self.instrument,
+            DATE_OBS=self.ccds[0].DATE_OBS, headers=texts,
+        )  # fmt: skip
+
+    def frames(self, raw_fits, folder):
+        """Build a frame for each CCD.
+
+        Parameters
+        ----------
+        raw_fits : RawFits
+            The object of the file.
+        folder : pathlib.Path or None
+            Where to write the file of each CCD; None writes none.
+
+        Returns
+        -------
+        list of RawFrame
+            Not committed.
+        """
+        frames = [self._frame(n, ccd, raw_fits) for n, ccd in enumerate(self.ccds, start=1)]
+        if folder is not None:
+            self._split(frames, folder)
+        return frames
+
+    def _split(self, frames, folder):
+        from awe.fits import split_hdus
+
+        parts = []
+        for frame, ccd in zip(frames, self.ccds, strict=True):
+            parts.append((ccd.extensions, folder / frame.filename))
+        split_hdus(self.path, parts)
+        for frame, (_, part) in zip(frames, parts, strict=True):
+            frame.attach(part)
+
+    def _frame(self, number, ccd, raw_fits):
+        cls = frame_class(ccd.kind)
+        chip = Chip.get_or_create(instrument=self.instrument, name=ccd.chip)
+        filter_ = self._named(Filter, ccd.filter)
+        template = self._template(ccd.template)
+        frame = cls(
+            kind=ccd.kind, instrument=self.instrument, chip=chip, filter=filter_,
+            lamp=self._named(Lamp, ccd.lamp), template=template,
+            observing_block=self._block(ccd.observing_block), raw_fits=raw_fits,
+            extension=ccd.extensions[0], NAXIS1=ccd.NAXIS1, NAXIS2=ccd.NAXIS2,
+            **{name: getattr(ccd, name) for name in _PLAIN},
+        )  # fmt: skip
+        frame.filename = _filename(ccd, number)
+        frame.night = to_utc(night_of(ccd.DATE_OBS, self.instrument.longitude or 0.0))
+        frame.exposure = self._exposure(ccd, filter_, template)
+        frame.readout = self._readout(ccd, chip)
+        if ccd.kind == "science":
+            frame.AIRMSTRT, frame.AIRMEND = ccd.AIRMSTRT, ccd.AIRMEND
+            frame.astrom = _astrom(ccd.astrom)
+        self._measure(frame, ccd)
+        frame.set_parameters()
+        frame.quality_flags = frame.verify()
+        return frame
+
+    def _named(self, cls, name):
+        return None if not name else cls.get_or_create(instrument=self.instrument, name=name)
+
+    def _template(self, values):
+        if not values or values.get("start") is None:
+            return None
+        known = {n: v for n, v in values.items() if n in Template._attributes}
+        return Template.get_or_create(instrument=self.instrument, **known)
+
+    def _block(self, values):
+        if not values or values.get("id") is None:
+            return None
+        known = {n: v for n, v in values.items() if n in ObservingBlock._attributes}
+        if known.get("start") is None:
+            known["start"] = to_utc("1858-11-17")
+        return ObservingBlock.get_or_create(instrument=self.instrument, **known)
+
+    def _exposure(self, ccd, filter_, template):
+        target = None
+        if ccd.kind == "science" and ccd.OBJECT:
+            target = Target.get_or_create(target_name=ccd.OBJECT)
+        return Exposure.get_or_create(
+            instrument=self.instrument, observation_time=ccd.DATE_OBS, kind=ccd.kind,
+            target=target, EXPTIME=ccd.EXPTIME, filter=filter_, template=template,
+        )  # fmt: skip
+
+    # --- geometry ---
+
+    def _readout(self, ccd, chip):
+        if not ccd.amplifiers:
+            return None
+        key = (ccd.instrument, ccd.chip, ccd.read_mode)
+        values, source = ccd.amplifiers, "header"
+        if key in self.corrections:
+            values, source = self.corrections[key], "lit frames"
+        hdus = {n: at for at, n in enumerate(sorted({a["hdu"] for a in ccd.amplifiers}))}
+        # In the file of one CCD its HDUs follow the primary one, which may be among them.
+        first = 0 if 0 in hdus else 1
+        amplifiers = [amplifier_of_header(a, hdus[a["hdu"]] + first) for a in values]
+        return self._same_or_new(chip, ccd, amplifiers, source)
+
+    def _same_or_new(self, chip, ccd, amplifiers, source):
+        """Give the read-out mode of these sections; one of the same name may have others."""
+        for attempt in range(1, 100):
+            mode = ccd.read_mode if attempt == 1 else f"{ccd.read_mode} ({attempt})"
+            binning = ccd.binning
+            readout = Readout.get_or_create(
+                chip=chip, mode=mode, amplifiers=amplifiers, source=source,
+                binning_x=binning[0], binning_y=binning[1],
+            )  # fmt: skip
+            if _sections(readout.amplifiers) == _sections(amplifiers):
+                return readout
+            if source == "lit frames" and readout.source == "header":
+                return self._correct(readout, amplifiers)
+            if readout.source == "lit frames" and source == "header":
+                return readout
+        msg = f"{self.path.name}: chip {ccd.chip} has too many geometries in {ccd.read_mode!r}."
+        raise AweValueError(msg)
+
+    def _correct(self, readout, amplifiers):
+        readout.amplifiers = amplifiers
+        readout.source = "lit frames"
+        note = f"{readout.chip.name}: the lit frames contradict the header's pre- and overscan"
+        self.notes.append(note)
+        return readout
+
+    # --- pixels ---
+
+    def _measure(self, frame, ccd):
+        images = {n: LazyImage(self.path, self.hdus[n]) for n in ccd.extensions}
+        if frame.readout is None:
+            whole = np.asarray(images[ccd.extensions[0]])
+            frame.imstat = imstat_of(imstat(whole.reshape(-1, whole.shape[-1])))
+            return
+        order = sorted(images)
+        hdus = sorted({a.hdu for a in frame.amplifiers})
+        arrays = [np.asarray(images[n]) for n in order]
+        amplifiers = [a.for_pixels(hdus.index(a.hdu)) for a in frame.amplifiers]
+        if len(amplifiers) == 1 and not (amplifiers[0].flip_x or amplifiers[0].flip_y):
+            y0, y1, x0, x1 = amplifiers[0].data
+            light = arrays[0][y0:y1, x0:x1]
+        else:
+            light = assemble(arrays, amplifiers)
+        frame.imstat = imstat_of(imstat(light))
+        for region in _REGIONS:
+            parts = [_cut(arrays[a.hdu], getattr(a, region)) for a in amplifiers]
+            values = np.concatenate([p.ravel() for p in parts])
+            if len(values):
+                stat = imstat_of(imstat(values.reshape(1, -1)), OverscanStat)
+                setattr(frame, f"{region}_stat", stat)
+
+
+def _cut(array, section):
+    if section is None:
+        return array[:0]
+    y0, y1, x0, x1 = section
+    return array[y0:y1, x0:x1]
+
+
+def _sections(amplifiers):
+    """Give what decides whether two geometries are the same."""
+    names = ("hdu", "data", *_REGIONS, "flip_x", "flip_y", "x", "y")
+    return [tuple(getattr(a, n) for n in names) for a in amplifiers]
+
+
+def _astrom(values):
+    if not values:
+        return None
+    known = {n: v for n, v in values.items() if n in Astrom._attributes}
+    return Astrom(**known) if known else None
+
+
+def _filename(ccd, number):
+    """Give the name of the file of one CCD, such as WFI.2000-01-01T08:57:15.410_3.fits."""
+    when = ccd.DATE_OBS.isoformat(timespec="milliseconds")
+    return f"{ccd.instrument}.{when}_{number}.fits"

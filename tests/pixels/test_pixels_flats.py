@@ -1,0 +1,127 @@
+"""Flats against known truth."""
+
+import numpy as np
+import pytest
+
+from awe.base.errors import AweValueError
+from awe.pixels import master_flat, normalise_flat
+
+SHAPE = (310, 333)
+
+
+@pytest.fixture
+def truth(rng):
+    """Give sensitivity of the pixels, vignetting, and a lamp that lights unevenly."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]] / 300.0
+    pixels = rng.normal(1, 0.01, SHAPE)
+    dust = 1 - 0.1 * (np.hypot(x - 0.4, y - 0.6) < 0.02)
+    vignetting = 1 - 0.4 * ((x - 0.55) ** 2 + (y - 0.5) ** 2)
+    lamp = 1 + 0.1 * np.sin(2 * x) + 0.08 * y
+    return pixels * dust, vignetting, lamp
+
+
+def test_mean_of_good_pixels_becomes_1(rng):
+    flat = rng.normal(20000, 200, SHAPE).astype(np.float32)
+    flat[0, :3] = 0, -5, np.nan
+    flat[1, 1] = np.inf
+    mask = np.zeros(SHAPE, dtype=np.uint8)
+    mask[2] = 1
+    flat[2] = 60000
+    result = normalise_flat(flat, mask)
+    good = ~result.bad
+    assert result.flat.dtype == np.float32
+    assert result.flat[good].mean(dtype=float) == pytest.approx(1, abs=1e-6)
+    assert result.level == pytest.approx(flat[good].mean(dtype=float))
+    assert np.count_nonzero(result.bad) == 4 + SHAPE[1]
+    assert (result.flat[0, :3] == 0).all()
+    assert result.flat[1, 1] == 0
+    assert (result.flat[2] > 2.9).all()
+
+
+def test_normalising_twice_changes_nothing(rng):
+    once = normalise_flat(rng.normal(300, 30, SHAPE))
+    twice = normalise_flat(once.flat)
+    assert twice.level == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(twice.flat, once.flat, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "message"),
+    [
+        (1.0, {}, "no good pixel"),
+        (0.6, {}, r"60.0% of the pixels .* up to 50.0%"),
+        (0.2, {"maximum_bad": 0.1}, r"20.0% of the pixels"),
+    ],
+)
+def test_bad_flats_are_refused(share, options, message):
+    flat = np.ones((10, 10))
+    flat.ravel()[: int(share * 100)] = 0
+    with pytest.raises(AweValueError, match=message):
+        normalise_flat(flat, **options)
+
+
+def test_shapes_must_be_equal():
+    with pytest.raises(AweValueError, match="must be equal"):
+        normalise_flat(np.ones((3, 4)), np.zeros((4, 3)))
+    with pytest.raises(AweValueError, match="must be equal"):
+        master_flat(np.ones((30, 40)), np.ones((40, 30)))
+
+
+def test_small_scales_of_the_dome_and_large_ones_of_the_twilight(rng, truth):
+    pixels, vignetting, lamp = truth
+    dome = pixels * vignetting * lamp * rng.normal(1, 0.001, SHAPE)
+    twilight = pixels * vignetting * rng.normal(1, 0.01, SHAPE)
+    twilight[100:103, 200:203] *= 3
+    result = master_flat(5 * dome, 7 * twilight, 1, 64)
+    expected = pixels * vignetting
+    ratio = result.flat / (expected / expected.mean())
+    assert ratio.std() < 0.003
+    assert np.abs(ratio - 1).max() < 0.02
+    assert result.flat.mean(dtype=float) == pytest.approx(1, abs=1e-6)
+    # Neither flat alone comes near that.
+    assert (dome / expected).std() > 0.02
+    assert (twilight / expected).std() > 0.009
+
+
+def test_one_flat_only(truth):
+    pixels, vignetting, lamp = truth
+    dome, twilight = pixels * vignetting * lamp, pixels * vignetting
+    np.testing.assert_array_equal(master_flat(dome, None, 2).flat, normalise_flat(dome).flat)
+    np.testing.assert_array_equal(
+        master_flat(None, twilight, 3).flat, normalise_flat(twilight).flat
+    )
+
+
+def test_bad_areas_are_bridged(truth):
+    pixels, vignetting, lamp = truth
+    dome, twilight = pixels * vignetting * lamp, pixels * vignetting
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[150:180, 100:160] = True
+    dome = dome.copy()
+    dome[150:180, 100:160] = np.nan
+    dome[:, 7] = 0
+    result = master_flat(dome, twilight, 1, 48, mask)
+    np.testing.assert_array_equal(result.bad, mask | (dome == 0))
+    assert np.isfinite(result.flat).all()
+    ratio = (result.flat / (pixels * vignetting))[~result.bad]
+    assert ratio.std() / ratio.mean() < 0.003
+
+
+def test_equal_flats_give_themselves(rng):
+    flat = normalise_flat(rng.normal(1, 0.1, (97, 61))).flat
+    np.testing.assert_allclose(master_flat(flat, flat, filter_size=300).flat, flat, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.ones((4, 4)), np.ones((4, 4)), 4), "1 dome and twilight flat; 2 dome flat only"),
+        ((None, np.ones((4, 4)), 1), "needs a dome flat"),
+        ((np.ones((4, 4)), None, 3), "needs a twilight flat"),
+        ((np.ones((4, 4)), np.ones((4, 4)), 1, 0), "filter_size"),
+        ((np.eye(4) + np.eye(4)[::-1], 2 - np.eye(4) * 2 - np.eye(4)[::-1] * 2), "in common"),
+    ],
+)
+def test_errors(arguments, message):
+    with pytest.raises(AweValueError, match=message):
+        master_flat(*arguments)

@@ -1,0 +1,141 @@
+"""Fixtures: a fresh AWE_HOME, the `awe` command, and the prompt in a pseudo-terminal."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from awe.base.environment import Environment
+from awe.store import current, open_context
+
+AWE = Path(sys.executable).parent / "awe"
+_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78])")
+
+OWN_CLASSES = '''
+"""Classes of a user."""
+from awe.store import DBObject, persistent
+
+
+class Observer(DBObject):
+    """Somebody at a telescope."""
+
+    abstract = False
+    vocabulary = True
+    name = persistent("Full name", str, unique=True)
+
+
+class Note(DBObject):
+    """A note of the night."""
+
+    abstract = False
+    name = persistent("Title of the note", str, unique=True, mutable=True)
+    seeing = persistent("Seeing when it was written", float, unit="arcsec", mutable=True)
+    observer = persistent("Who wrote it", Observer)
+'''
+
+
+def environment_of(home, **more):
+    """Give the environment of a process that works in a folder as AWE_HOME."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("AWE_")}
+    return {**env, "AWE_HOME": str(home), "AWE_USER": "ada", "MPLBACKEND": "agg", **more}
+
+
+@pytest.fixture
+def awe_home(tmp_path):
+    """Give a fresh AWE_HOME with a user's own classes."""
+    home = tmp_path / "home"
+    (home / "recipes").mkdir(parents=True)
+    (home / "recipes" / "notes.py").write_text(OWN_CLASSES)
+    return home
+
+
+@pytest.fixture
+def run(awe_home, tmp_path):
+    """Give a function that runs `awe` and gives what it wrote and its exit status."""
+
+    def run_awe(*arguments, stdin="", pipe="", **more):
+        command = [str(AWE), *arguments]
+        return subprocess.run(
+            ["sh", "-c", f"{shlex.join(command)} {pipe}"],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment_of(awe_home, **more),
+            timeout=60,
+            check=False,
+        )
+
+    return run_awe
+
+
+@pytest.fixture
+def context(tmp_path):
+    """Give a context on a fresh store in this process."""
+    settings = Environment(tmp_path, str(tmp_path / "store"), str(tmp_path / "data"), "ada")
+    opened = open_context(settings)
+    yield opened
+    if current.has_context():
+        current.context().close()
+
+
+class Prompt:
+    """The awe> prompt in a pseudo-terminal."""
+
+    def __init__(self, home, folder, command=(str(AWE),)):
+        self.child = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            env=environment_of(home, TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1", PAGER="cat"),
+            cwd=str(folder),
+            encoding="utf-8",
+            dimensions=(60, 120),
+            timeout=20,
+        )
+        self.start = self.read()
+
+    def read(self, ready=lambda text: text.rstrip().endswith("awe>"), timeout=20):
+        """Read until the screen says that it is ready, then until it is quiet."""
+        out, end = "", time.monotonic() + timeout
+        while time.monotonic() < end:
+            try:
+                out += self.child.read_nonblocking(65536, timeout=0.15)
+            except pexpect.TIMEOUT:
+                if ready(_ESCAPES.sub("", out)):
+                    break
+            except pexpect.EOF:
+                break
+        else:
+            raise AssertionError(f"the prompt did not answer: {_ESCAPES.sub('', out)!r}")
+        return _ESCAPES.sub("", out).replace("\r", "")
+
+    def type(self, keys):
+        """Type keys without a return, and give what changed on the screen."""
+        self.child.send(keys)
+        return self.read(ready=bool)
+
+    def enter(self, line):
+        """Type a line, and give what is printed up to the next prompt."""
+        self.child.send(line + "\r")
+        return self.read()
+
+    def leave(self):
+        """Leave with Ctrl-D, and give the exit status."""
+        self.child.send("\x04")
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus
+
+
+@pytest.fixture
+def prompt(awe_home, tmp_path):
+    """Give an open prompt; it is closed at the end."""
+    opened = Prompt(awe_home, tmp_path)
+    yield opened
+    opened.child.close(force=True)

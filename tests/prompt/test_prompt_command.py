@@ -1,0 +1,217 @@
+"""The `awe` command: scripts, -c, errors, exit statuses, settings, users' own files."""
+
+import stat
+
+import awe
+
+OBSERVED = "Note(name='first', observer=Observer(name='Vera')).commit()"
+
+
+def test_version_and_help(run):
+    version = run("--version")
+    assert (version.returncode, version.stdout) == (0, f"awe {awe.__version__}\n")
+    for word in ("SCRIPT.py", "ingest", "demo", "verify", "reindex", "AWE_HOME"):
+        assert word in run("--help").stdout
+
+
+def test_command_has_every_name_preloaded(run):
+    names = "context, datetime.datetime, np.float32, ingest, DBObject, Note, Observer"
+    done = run("-c", f"print([type(x).__name__ for x in ({names})])")
+    assert done.stderr == ""
+    assert done.stdout.startswith("['Context', 'type', 'type', 'function', 'DBMeta'")
+
+
+def test_every_class_of_the_model_and_every_task_is_preloaded(run):
+    code = (
+        "import awe.model, pathlib, awe.recipes\n"
+        "missing = [n for n in awe.model.__all__ if n not in globals()]\n"
+        "tasks = [p.stem for p in pathlib.Path(awe.recipes.__path__[0]).glob('*Task.py')]\n"
+        "from awe.prompt.namespace import lazy_names\n"
+        "missing += [t for t in tasks if t not in lazy_names()]\n"
+        "print(missing)"
+    )
+    assert run("-c", code).stdout == "[]\n"
+
+
+def test_one_process_finds_what_another_stored(run):
+    assert run("-c", OBSERVED).returncode == 0
+    found = run("-c", "print(len(Note.observer.name == 'Vera'), len(Note.select_all()))")
+    assert found.stdout == "1 1\n"
+
+
+def test_start_imports_nothing_heavy(run):
+    heavy = "{'IPython', 'astropy', 'matplotlib', 'numba', 'photutils', 'scipy'}"
+    done = run("-c", f"import sys; len(Note.select_all()); print({heavy} & set(sys.modules))")
+    assert done.stdout == "set()\n"
+
+
+def test_script_sees_its_arguments_and_names(run, tmp_path):
+    (tmp_path / "helper.py").write_text("answer = 42\n")
+    (tmp_path / "night.py").write_text(
+        "import sys, helper\n"
+        "def inside():\n"
+        "    return len(Note.select_all())\n"
+        "print(__name__, sys.argv[1:], inside(), helper.answer, __file__)\n"
+    )
+    done = run("night.py", "a", "--b")
+    assert done.returncode == 0
+    assert done.stdout == "__main__ ['a', '--b'] 0 42 night.py\n"
+
+
+def test_script_error_shows_traceback_of_the_script_only(run, tmp_path):
+    (tmp_path / "bad.py").write_text("def deep():\n    return Note.get(name='x')\n\ndeep()\n")
+    done = run("bad.py")
+    assert done.returncode == 1
+    assert 'File "bad.py", line 4' in done.stderr
+    assert "AweLookupError: No Note that you may see" in done.stderr
+    assert "scripts.py" not in done.stderr
+
+
+def test_script_decides_its_own_exit_status(run, tmp_path):
+    (tmp_path / "leave.py").write_text("raise SystemExit(7)\n")
+    assert run("leave.py").returncode == 7
+
+
+def test_script_with_wrong_syntax(run, tmp_path):
+    (tmp_path / "typo.py").write_text("x = (1\n")
+    done = run("typo.py")
+    assert done.returncode == 1
+    assert "SyntaxError" in done.stderr
+
+
+def test_command_error_of_the_user_is_a_message(run):
+    done = run("-c", "Note.seing > 1")
+    assert done.returncode == 2
+    assert done.stderr == "awe: Note has no attribute 'seing'. Did you mean 'seeing'?\n"
+
+
+def test_command_error_of_another_kind_shows_traceback(run):
+    done = run("-c", "def f():\n    1 / 0\nf()")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "1 / 0" in done.stderr
+
+
+def test_standard_input_is_a_script(run):
+    done = run(stdin="print(len(Note.select_all()))\n")
+    assert (done.returncode, done.stdout) == (0, "0\n")
+
+
+def test_edits_left_behind_are_told(run):
+    run("-c", OBSERVED)
+    done = run("-c", "n = Note.get(name='first'); n.seeing = 0.8")
+    assert "1 object has edits that are not committed: <Note" in done.stderr
+    assert run("-c", "print(Note.get(name='first').seeing)").stdout == "None\n"
+
+
+def test_misspelt_command_names_the_nearest(run):
+    done = run("ingset", "x.fits")
+    assert done.returncode == 2
+    assert "Did you mean 'ingest'?" in done.stderr
+    wrong_option = run("--verion")
+    assert wrong_option.returncode == 2
+    assert "Did you mean '--version'" in wrong_option.stderr
+
+
+def test_missing_script_names_the_nearest_file(run, tmp_path):
+    (tmp_path / "reduce.py").write_text("")
+    done = run("reduec.py")
+    assert done.returncode == 2
+    assert "Did you mean 'reduce.py'" in done.stderr
+
+
+def test_verify_and_reindex(run, awe_home):
+    run("-c", OBSERVED)
+    assert run("verify").returncode == 0
+    assert run("reindex").returncode == 0
+    assert run("verify").stdout == "Nothing is wrong.\n"
+    orphan = awe_home / "data" / "aa" / "bb" / "orphan.fits"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"x")
+    done = run("verify")
+    assert done.returncode == 1
+    assert "orphan.fits" in done.stdout
+    run("verify", "--repair")
+    assert not orphan.exists()
+    assert run("verify").returncode == 0
+
+
+def test_home_is_private(run, tmp_path):
+    fresh = tmp_path / "fresh"
+    assert run("-c", "print(context.user_name)", AWE_HOME=str(fresh)).stdout == "ada\n"
+    assert stat.S_IMODE(fresh.stat().st_mode) == 0o700
+
+
+def test_settings_file_and_variables_that_override_it(run, awe_home, tmp_path):
+    run("-c", "context.create_project('KIDS'); context.create_project('TUTORIAL2015')")
+    (awe_home / "Environment.cfg").write_text(
+        f"[global]\nproject = KIDS\nprivileges = 2\ndata_server = {tmp_path / 'bytes'}\n"
+    )
+    tell = "print(context.project.name, context.privileges, context.files.folder.name)"
+    assert run("-c", tell).stdout == "KIDS 2 bytes\n"
+    assert run("-c", tell, AWE_PROJECT="TUTORIAL2015").stdout == "TUTORIAL2015 2 bytes\n"
+    assert run("-c", tell, AWE_PRIVILEGES="1").stdout == "KIDS 1 bytes\n"
+    there = str(tmp_path / "elsewhere")
+    other = run("-c", tell, AWE_STORE=there, AWE_PROJECT="", AWE_USER="bob")
+    assert other.returncode == 2
+    assert "There is no project 'KIDS'" in other.stderr
+
+
+def test_wrong_setting_is_named(run, awe_home):
+    (awe_home / "Environment.cfg").write_text("projct = KIDS\n")
+    done = run("-c", "1")
+    assert done.returncode == 2
+    assert "Did you mean 'project'" in done.stderr
+
+
+def test_broken_user_file_is_reported_and_skipped(run, awe_home):
+    (awe_home / "recipes" / "broken.py").write_text(
+        "from awe.store import DBObject\n"
+        "class HalfMade(DBObject):\n    '''Half.'''\n"
+        "import no_such_module\n"
+    )
+    (awe_home / "recipes" / "leaves.py").write_text("raise SystemExit(3)\n")
+    (awe_home / "instruments").mkdir()
+    (awe_home / "instruments" / "camera.yaml").write_text("name: [\n")
+    done = run("-c", "import awe_user.notes; print(awe_user.notes.Note is Note)")
+    assert done.stdout == "True\n"
+    lines = sorted(done.stderr.splitlines())
+    assert len(lines) == 3
+    assert "camera.yaml was skipped" in lines[0]
+    assert "broken.py was skipped: ModuleNotFoundError: No module named 'no_such_m" in lines[1]
+    assert "leaves.py was skipped: SystemExit: 3" in lines[2]
+    assert "NameError" in run("-c", "HalfMade").stderr
+
+
+def test_user_task_and_helper_names(run, awe_home):
+    (awe_home / "recipes" / "mine.py").write_text(
+        "from awe.process import Argument, Task\n"
+        "class CountTask(Task):\n"
+        "    '''Count the notes.'''\n"
+        "    arguments = (Argument('limit', 'how many at most', 5),)\n"
+    )
+    done = run("-c", "help(CountTask); print(CountTask(limit=3).limit)")
+    assert "Count the notes." in done.stdout
+    assert "how many at most" in done.stdout
+    assert done.stdout.endswith("3\n")
+
+
+def test_help_of_a_class(run):
+    text = run("-c", "help(Note)").stdout
+    assert "A note of the night." in text
+    assert "Seeing when it was written [arcsec] (mutable)" in text
+    assert "link to Observer" in text
+    assert "__" not in text
+    assert "select_all()" in text
+
+
+def test_help_of_terms_and_of_other_things(run):
+    assert "Note.observer.name: Full name (str)" in run("-c", "help(Note.observer.name)").stdout
+    assert "Full name" in run("-c", "help(Observer(name='x'))").stdout
+    assert "Print all attributes" in run("-c", "help(Note.info)").stdout
+    assert "context.set_project" in run("-c", "help()").stdout
+
+
+def test_reader_of_a_pipe_may_go_away(run):
+    done = run("-c", "for i in range(200000): print(i)", pipe="| head -1")
+    assert (done.stdout, done.stderr) == ("0\n", "")

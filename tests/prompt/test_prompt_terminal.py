@@ -1,0 +1,174 @@
+"""The awe> prompt, typed at in a real pseudo-terminal."""
+
+import os
+
+import pytest
+
+FIRST = "Note(name='first', seeing=1.0, observer=Observer(name='Vera Rubin')).commit()"
+
+
+def test_banner_and_prompt(prompt, awe_home):
+    for words in ("User:        ada", "Project:     ada's project", "Privileges:  1 (MyDB)",
+                  f"Store:       {awe_home / 'store'}", "objects)"):  # fmt: skip
+        assert words in prompt.start
+    assert prompt.start.rstrip(" ").rstrip("\n ").endswith("\nawe>")
+    assert "In [" not in prompt.start
+    assert prompt.enter("6 * 7").splitlines()[1] == "42"
+    assert prompt.leave() == 0
+    assert (awe_home / "history.sqlite").exists()
+
+
+def test_input_over_several_lines(prompt):
+    prompt.enter(FIRST)
+    prompt.child.send("query = \\\r")
+    assert "...>" in prompt.read(ready=bool)
+    prompt.child.send("     (Note.seeing > 0.5) & \\\r")
+    prompt.child.send("     (Note.observer.name == 'Vera Rubin')\r")
+    prompt.read()
+    assert prompt.enter("len(query)").splitlines()[1] == "1"
+    assert prompt.enter("for n in query: print('seen', n.name)\r").count("seen first") == 1
+
+
+def test_error_of_the_user_is_a_message_without_traceback(prompt):
+    answer = prompt.enter("Note.seing > 1")
+    assert "AweAttributeError: Note has no attribute 'seing'. Did you mean 'seeing'?" in answer
+    assert "Traceback" not in answer
+    answer = prompt.enter("context.set_project('ada')")
+    assert "There is no project 'ada'" in answer
+    assert "Traceback" not in answer
+    assert "Traceback" in prompt.enter("1 / 0")
+
+
+def test_edit_on_one_line_is_committed_on_the_next(prompt, run):
+    prompt.enter(FIRST)
+    prompt.enter("n = Note.get(name='first')")
+    prompt.enter("n.name = 'second'")
+    assert "uncommitted edits: name" in prompt.enter("n")
+    assert run("-c", "print([n.name for n in Note.select_all()])").stdout == "['first']\n"
+    prompt.enter("context.commit()")
+    assert "uncommitted" not in prompt.enter("n")
+    assert run("-c", "print([n.name for n in Note.select_all()])").stdout == "['second']\n"
+
+
+def test_change_by_another_process_in_between_is_reported(prompt, run):
+    prompt.enter(FIRST)
+    prompt.enter("n = Note.get(name='first')")
+    prompt.enter("n.seeing = 0.7")
+    other = run("-c", "n = Note.get(name='first'); n.seeing = 0.9; n.commit()")
+    assert other.returncode == 0, other.stderr
+    answer = prompt.enter("context.commit()")
+    assert "0.9" in answer
+    assert "0.7" in answer
+    assert "Traceback" not in answer
+    assert run("-c", "print(Note.get(name='first').seeing)").stdout == "0.9\n"
+    prompt.enter("context.rollback()")
+    assert prompt.enter("n.seeing").splitlines()[1] == "0.9"
+
+
+def test_each_line_sees_what_others_stored_before_it(prompt, run):
+    assert prompt.enter("len(Note.select_all())").splitlines()[1] == "0"
+    run("-c", FIRST)
+    assert prompt.enter("len(Note.select_all())").splitlines()[1] == "1"
+    held = "; ".join([
+        "import subprocess", "a = len(Note.select_all())",
+        f"_ = subprocess.run(['awe', '-c', {FIRST.replace('first', 'other')!r}])",
+        "print('before', a, 'after', len(Note.select_all()))",
+    ])  # fmt: skip
+    bin_folder = os.path.dirname(prompt.child.command.decode()
+                                 if isinstance(prompt.child.command, bytes)
+                                 else prompt.child.command)  # fmt: skip
+    prompt.enter(f"import os; os.environ['PATH'] = {bin_folder!r} + ':' + os.environ['PATH']")
+    assert "before 1 after 1" in prompt.enter(held)
+    assert prompt.enter("len(Note.select_all())").splitlines()[1] == "2"
+
+
+def test_loop_that_commits_in_its_body(prompt):
+    prompt.enter("context.commit([Note(name=f'n{i}', seeing=float(i)) for i in range(5)])")
+    prompt.child.send("for n in (Note.seeing < 10.0).order_by('seeing'):\r")
+    prompt.child.send("n.seeing = n.seeing + 100.0\r")
+    prompt.child.send("context.commit()\r")
+    prompt.enter("")
+    assert prompt.enter("len(Note.seeing >= 100.0)").splitlines()[1] == "5"
+
+
+def test_tab_completes_attributes_through_links(prompt):
+    assert "observer" in prompt.type("Note.obs\t")
+    assert "name" in prompt.type(".na\t")
+    prompt.enter("")
+    prompt.enter(FIRST)
+    prompt.enter("n = Note.get(name='first')")
+    prompt.type("print('says', n.observer.na\t")
+    assert "says Vera Rubin" in prompt.enter(")")
+
+
+def test_tab_completes_values_inside_quotes(prompt, run):
+    prompt.enter(FIRST)
+    prompt.type("len(Note.observer.name == 'Ve\t")
+    assert prompt.enter("')").splitlines()[-2:][0] == "1"
+    # Between lines no snapshot is held: what another process stored is offered at once.
+    run("-c", "Note(name='x', observer=Observer(name='Annie')).commit()")
+    prompt.type("len(Note.select(observer='An\t")
+    assert prompt.enter("'))").splitlines()[-2:][0] == "1"
+    prompt.type('context.set_project("ad\t')
+    assert "Error" not in prompt.enter('")')
+
+
+def test_interrupt_leaves_a_working_prompt(prompt):
+    prompt.child.send("while True: pass\r")
+    prompt.read(ready=lambda text: "pass" in text)
+    prompt.child.sendintr()
+    answer = prompt.read()
+    assert "Interrupted." in answer
+    assert "Traceback" not in answer
+    prompt.child.send("half a line")
+    prompt.read(ready=bool)
+    prompt.child.sendintr()
+    prompt.read()
+    assert prompt.enter("6 * 7").splitlines()[1] == "42"
+
+
+@pytest.mark.parametrize("way", ["exit\r", "\x04"])
+def test_leaving_with_uncommitted_edits_warns_once(prompt, way):
+    prompt.enter(FIRST)
+    prompt.enter("n = Note.get(name='first')")
+    prompt.enter("n.seeing = 0.5")
+    prompt.child.send(way)
+    answer = prompt.read()
+    assert "1 object has edits that are not committed: <Note" in answer
+    assert prompt.leave() == 0
+
+
+def test_history_is_kept_in_the_home(prompt, awe_home, tmp_path):
+    prompt.enter("'a line to remember'")
+    prompt.leave()
+    again = type(prompt)(awe_home, tmp_path)
+    try:
+        assert "a line to remember" in again.type("\x1b[A")
+    finally:
+        again.child.close(force=True)
+
+
+def test_plain_ipython_gets_the_same_by_load_ext(awe_home, tmp_path, prompt):
+    from pathlib import Path
+
+    ipython = str(Path(prompt.child.command).parent / "ipython")
+    (tmp_path / "ip").mkdir()
+    command = (ipython, "--no-banner", "--no-tip", f"--ipython-dir={tmp_path / 'ip'}")
+    plain = type(prompt).__new__(type(prompt))
+    plain.read = lambda ready=None, timeout=20: type(prompt).read(
+        plain, ready or (lambda text: text.rstrip().endswith("]:")), timeout
+    )
+    plain.__init__(awe_home, tmp_path, command)
+    try:
+        plain.enter("%load_ext awe")
+        assert "Traceback" not in plain.enter(FIRST)
+        assert "1" in plain.enter("len(Note.select_all())")
+        answer = plain.enter("Note.seing")
+        assert "Did you mean 'seeing'" in answer
+        assert "Traceback" not in answer
+        plain.type("len(Note.observer.name == 'Ve\t")
+        assert "1" in plain.enter("')").splitlines()[-3:][0]
+        plain.enter("%unload_ext awe")
+        assert "NameError" in plain.enter("Note")
+    finally:
+        plain.child.close(force=True)
