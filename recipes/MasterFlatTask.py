@@ -43,7 +43,7 @@ class MasterFlatTask(CombineTask):
         groups = {}
         for name, cls in (("domeflat", DomeFlatFrame), ("twilightflat", TwilightFlatFrame)):
             for flat in self._flats(cls):
-                key = (flat.chip.name, flat.filter and flat.filter.name, id(flat.readout),
+                key = (flat.chip.name, flat.filter and flat.filter.name, flat.readout.object_id,
                        flat.night)  # fmt: skip
                 group = groups.setdefault(key, {})
                 held = group.get(name)

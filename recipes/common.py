@@ -164,11 +164,11 @@ class CombineTask(FrameTask):
         """
         groups = {}
         for frame in self.select(self.raw_class):
-            key = [getattr(frame, n) for n in self.group_by]
+            links = [getattr(frame, n) for n in self.group_by]
+            key = [None if link is None else link.object_id for link in links]
             if self.raw_filenames is None:
                 key.append(frame.night)
-            groups.setdefault(tuple(id(k) if k is not None and not hasattr(k, "year") else k
-                                    for k in key), []).append(frame)  # fmt: skip
+            groups.setdefault(tuple(key), []).append(frame)
         return [Unit(_label(frames), {"frames": frames}) for frames in groups.values()]
 
     def with_validity(self, product):

@@ -24,11 +24,15 @@ class AweError(Exception):
         What failed, on which object, and what was expected.
     remedy : str, optional
         What to type next. By default the message stands alone.
+    cause : str, optional
+        What the message says without the object's name, the same for all objects that fail so.
+        By default the message's first line.
     """
 
-    def __init__(self, message, *, remedy=None):
+    def __init__(self, message, *, remedy=None, cause=None):
         super().__init__(message if remedy is None else f"{message}\n  {remedy}")
         self.remedy = remedy
+        self.cause = cause or message.split("\n", 1)[0]
 
 
 class AweAttributeError(AweError, AttributeError):

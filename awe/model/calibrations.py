@@ -309,7 +309,7 @@ class BiasFrame(BaseCalFrame):
                 f"A bias needs at least MINIMUM_FRAMES = {parameters.MINIMUM_FRAMES} raw biases; "
                 f"{self.chip.name} has {len(frames)}."
             )
-            raise AweValueError(msg)
+            raise AweValueError(msg, cause="fewer raw biases than MINIMUM_FRAMES")
         stack = RawStack(frames, parameters.OVERSCAN_CORRECTION)
         noise = None if self.read_noise is None else self.read_noise.read_noise
         # A bias has no light: the noise model is the read noise alone.

@@ -77,7 +77,7 @@ class CombinedFlatFrame(BaseFlatFrame):
                 f"A {type(self).__name__} needs at least MINIMUM_FRAMES = "
                 f"{parameters.MINIMUM_FRAMES} raw flats; {self.chip.name} has {len(frames)}."
             )
-            raise AweValueError(msg)
+            raise AweValueError(msg, cause="fewer raw flats than MINIMUM_FRAMES")
         stack = RawStack(frames, parameters.OVERSCAN_CORRECTION, self.bias.data)
         levels = [_level(stack, k, frame) for k, frame in enumerate(frames)]
         measured = None if self.bias.read_noise is None else self.bias.read_noise.read_noise

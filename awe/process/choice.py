@@ -26,19 +26,7 @@ _NEAREST = 3
 
 
 class CalibrationNotFound(AweLookupError):
-    """No calibration meets all criteria.
-
-    Parameters
-    ----------
-    message : str
-        What was wanted, and the nearest misses.
-    cause : str
-        What is common to all frames that lack it.
-    """
-
-    def __init__(self, message, cause):
-        super().__init__(message)
-        self.cause = cause
+    """No calibration meets all criteria."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +173,7 @@ def choose(frame, dependency, parameters=None):
         return None
     classes = " or ".join(dependency.class_names)
     cause = f"no {classes} serves as {dependency.name}"
-    raise CalibrationNotFound(_why_none(frame, dependency, parameters), cause)
+    raise CalibrationNotFound(_why_none(frame, dependency, parameters), cause=cause)
 
 
 def explain(frame, dependency, parameters=None):

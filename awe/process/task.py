@@ -70,12 +70,9 @@ class Failure:
     @property
     def cause(self):
         """The first line of the reason, the same for all that fail for it."""
-        common = getattr(self.error, "cause", None)
-        if common is not None:
-            return common
-        lines = str(self.error).splitlines() or [""]
-        known = isinstance(self.error, AweError)
-        return lines[0] if known else f"{type(self.error).__name__}: {lines[0]}"
+        if isinstance(self.error, AweError):
+            return self.error.cause
+        return f"{type(self.error).__name__}: {str(self.error).splitlines()[:1]}"
 
 
 class _TaskMeta(type):

@@ -108,7 +108,8 @@ def unsaved_text(context):
 
 def _show_error(shell, kind, error, trace, tb_offset=None):
     """Print what the user can mend as a message, and an interrupt as one word."""
-    text = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{kind.__name__}: {error}"
+    # A bar of progress or the echo of ^C may stand on the line.
+    text = "\nInterrupted." if isinstance(error, KeyboardInterrupt) else f"{kind.__name__}: {error}"
     print(text, file=sys.stderr)
 
 

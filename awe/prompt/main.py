@@ -48,7 +48,7 @@ def main(argv=None):
         print(f"awe: {err}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("awe: interrupted", file=sys.stderr)
+        print("\nawe: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, went away: nobody is left to be told.

@@ -157,6 +157,7 @@ class TailBlock:
         self.count = extent.count - extent.in_segments
         self._rows = rows_between(extent, self.start, extent.count)
         self._columns = None
+        self._fields = None
 
     def zone(self, path):
         """Give None: the tail has no zones."""
@@ -178,7 +179,9 @@ class TailBlock:
         self._system()
         if name not in self._columns:
             schema = self._session.schema_of_code(self._extent.code)
-            fields = tuple(f for f in fields_of(self._session, schema) if f[0] == name)
+            if self._fields is None:
+                self._fields = fields_of_rows(self._session, schema, self._rows)
+            fields = tuple(f for f in self._fields if f[0] == name)
             raws = normalised(self._session, schema, self._rows, fields)
             self._columns[name] = columns_from_rows(fields, raws)
         return self._columns[name]

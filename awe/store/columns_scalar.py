@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-__all__ = ["DTYPES", "NumberColumn", "TextColumn", "float_bound", "whole_bound"]
+__all__ = ["DTYPES", "NumberColumn", "TextColumn", "float_bound", "pattern_of", "whole_bound"]
 
 DTYPES = {
     "bool": np.bool_,
@@ -249,7 +249,7 @@ class TextColumn:
 
     def like(self, pattern):
         """Give the mask of rows that match a pattern with ``*`` and ``?``."""
-        match = _pattern(pattern).fullmatch
+        match = pattern_of(pattern).fullmatch
         # The extra last place answers for the code -1.
         hits = np.zeros(len(self.words) + 1, bool)
         hits[:-1] = [match(word) is not None for word in self.words]
@@ -299,5 +299,17 @@ class TextColumn:
         return (low, high, missing, len(used) == 1 and not missing)
 
 
-def _pattern(pattern):
+def pattern_of(pattern):
+    """Give the regular expression of a pattern with ``*`` and ``?``.
+
+    Parameters
+    ----------
+    pattern : str
+        Everything else stands for itself.
+
+    Returns
+    -------
+    re.Pattern
+        To be matched in full.
+    """
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))

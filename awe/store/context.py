@@ -1,19 +1,17 @@
 """The context: who works, in which project, at which level, on which store."""
 
 from awe.base.errors import (
-    AweLookupError,
     AwePermissionError,
-    AweTypeError,
     AweValueError,
     did_you_mean,
 )
 from awe.store import current
 from awe.store.commit import closure, exclusive
 from awe.store.files import FileStore
+from awe.store.lifecycle import Lifecycle, flat
+from awe.store.membership import Membership
 from awe.store.people import Project, User, check_level, level_text
-from awe.store.query import Query
 from awe.store.records import VOCABULARY
-from awe.store.relations import closure_below, dependents_of
 from awe.store.session import Session
 from awe.store.visibility import Visibility
 
@@ -22,7 +20,7 @@ __all__ = ["ANONYMOUS", "Context"]
 ANONYMOUS = "anonymous"
 
 
-class Context:
+class Context(Membership, Lifecycle):
     """User, project and privileges: what queries show, and where new objects go.
 
     Parameters
@@ -137,60 +135,6 @@ class Context:
         """
         return self.project
 
-    def projects(self):
-        """Give the projects of which the user is a member.
-
-        Returns
-        -------
-        list of Project
-            In the order in which they were made.
-        """
-        return [p for p in Project.select_all() if p.has_member(self.user)]
-
-    def _project_named(self, name):
-        self.session.ensure()
-        found = list(Project.name == name)
-        return found[0] if found else None
-
-    def find_project(self, project=None):
-        """Find a project.
-
-        Parameters
-        ----------
-        project : Project or str, optional
-            The project or its name. The default is the current one.
-
-        Returns
-        -------
-        Project
-            The project.
-
-        Raises
-        ------
-        AweLookupError
-            There is none of this name; the nearest names are given.
-        """
-        if isinstance(project, Project):
-            return project
-        if project is None:
-            if self.project is None:
-                msg = "There is no current project."
-                raise AweLookupError(msg, remedy="Type: context.set_project('NAME')")
-            return self.project
-        if not isinstance(project, str):
-            msg = f"A project is given by its name, not by {type(project).__name__} {project!r}."
-            raise AweTypeError(msg)
-        found = self._project_named(project)
-        if found is None:
-            names = [p.name for p in Project.select_all()]
-            msg = f"There is no project {project!r}.{did_you_mean(project, names)}"
-            mine = ", ".join(p.name for p in self.projects()) or "none yet"
-            raise AweLookupError(
-                msg,
-                remedy=f"Yours: {mine}. A new one: context.create_project({project!r})",
-            )
-        return found
-
     def set_project(self, project):
         """Change the current project.
 
@@ -231,119 +175,15 @@ class Context:
         self._level = check_level(level)
         self._renew()
 
-    def create_project(
-        self, name, description="", *, instrument=None, members=(), public=False,
-        maximum_privileges=4,
-    ):  # fmt: skip
-        """Make a project; you are its manager.
-
-        Parameters
-        ----------
-        name : str
-            Its name.
-        description : str, optional
-            What it is for. The default is empty.
-        instrument : Instrument, optional
-            Its instrument. By default it has none.
-        members : iterable of str, optional
-            Names of users. By default only you.
-        public : bool, optional
-            Whether every user is a member. The default is False.
-        maximum_privileges : int, optional
-            Highest level of its data. The default is 4.
-
-        Returns
-        -------
-        Project
-            The new project; `set_project` changes to it.
-        """
-        me = self.get_current_user()
-        users = [me, *(self._user_named(m) for m in members)]
-        project = Project(
-            name=name, description=description, instrument=instrument, members=users,
-            managers=[me], is_public=public, maximum_privileges=check_level(maximum_privileges),
-        )  # fmt: skip
-        self.commit(project)
-        return project
-
-    def _user_named(self, name):
-        if isinstance(name, User):
-            return name
-        return User.get_or_create(name=name)
-
-    def add_member(self, name, project=None, *, manager=False):
-        """Make somebody a member of a project.
-
-        Parameters
-        ----------
-        name : str
-            The user.
-        project : Project or str, optional
-            The project. The default is the current one.
-        manager : bool, optional
-            Whether as a manager too. The default is False.
-        """
-        project = self.find_project(project)
-        self._need_manager(project, "add members")
-        user = self._user_named(name)
-        if user not in project.members:
-            project.members = [*project.members, user]
-        if manager and user not in project.managers:
-            project.managers = [*project.managers, user]
-        self.commit(project)
-
-    def remove_member(self, name, project=None):
-        """Take somebody out of a project.
-
-        Parameters
-        ----------
-        name : str
-            The user.
-        project : Project or str, optional
-            The project. The default is the current one.
-        """
-        project = self.find_project(project)
-        self._need_manager(project, "remove members")
-        names = [u.name for u in project.members]
-        if name not in names:
-            msg = f"{name!r} is not a member of {project.name}.{did_you_mean(name, names)}"
-            raise AweLookupError(msg)
-        project.members = [u for u in project.members if u.name != name]
-        managers = [u for u in project.managers if u.name != name]
-        if not managers:
-            msg = f"{name} is the only manager of {project.name}, which must have one."
-            self.rollback(project)
-            raise AweValueError(msg)
-        project.managers = managers
-        self.commit(project)
-
-    def is_manager(self, project):
-        """Tell whether the current user manages a project.
-
-        Parameters
-        ----------
-        project : Project
-            The project.
-
-        Returns
-        -------
-        bool
-            True for its managers.
-        """
-        return self.user is not None and self.user in project.managers
-
-    def _need_manager(self, project, what):
-        if not self.is_manager(project):
-            managers = ", ".join(u.name for u in project.managers)
-            msg = f"Only a manager of {project.name} can {what}: {managers}."
-            raise AwePermissionError(msg)
-
     # --- writing ---
 
     def new_triple(self):
         """Give (creator, project, level) of a new object, or raise where it may not be made."""
         project = self.find_project()
-        if self._level > project.maximum_privileges:
+        if not project.has_member(self.user):
+            msg = f"{self.user_name} is not a member of the project {project.name!r} any more."
+            raise AwePermissionError(msg, remedy="Type: context.set_project('NAME')")
+        if self._level > project.as_committed("maximum_privileges"):
             msg = (
                 f"The data of {project.name} may lie at most at level "
                 f"{level_text(project.maximum_privileges)}, not at {level_text(self._level)}."
@@ -377,13 +217,13 @@ class Context:
         restricted : bool, optional
             Whether a new object may lie above its inputs. The default is False.
         """
-        objects = _flat(objects)
-        chosen = objects or list(self.session.staged.values())
+        chosen = flat(objects) if objects else list(self.session.staged.values())
         new = closure(chosen)
         edited = [o for o in chosen if o._new is None and o._staged]
         if not new and not edited:
             return
-        self.get_current_user() if self.user_name == ANONYMOUS else None
+        if self.user_name == ANONYMOUS:
+            self.get_current_user()
         files = []
         for obj in new:
             obj._check_complete()
@@ -403,7 +243,7 @@ class Context:
         *objects : DBObject
             The objects. By default all.
         """
-        for obj in _flat(objects) or list(self.session.staged.values()):
+        for obj in flat(objects) if objects else list(self.session.staged.values()):
             object.__setattr__(obj, "_staged", None)
             self.session.staged.pop(obj._packed, None)
 
@@ -467,160 +307,16 @@ class Context:
         why : str, optional
             The reason, kept in the record of the change.
         """
+        if not obj.is_committed:
+            msg = f"{obj!r} is not stored yet: assign obj.{name} and commit it."
+            raise AweValueError(msg)
+        before = obj._staged
         setattr(obj, name, value)
         try:
             self.commit(obj, why=why)
         except BaseException:
             self.rollback(obj)
+            if before:
+                object.__setattr__(obj, "_staged", before)
+                self.session.staged[obj._packed] = obj
             raise
-
-    def publish(self, obj, level, why=None):
-        """Raise the level of an object and of all that it came from.
-
-        Parameters
-        ----------
-        obj : DBObject
-            A stored object.
-        level : int
-            The new level. Up to 2 the creator decides, from 3 on a manager of the project.
-        why : str, optional
-            The reason.
-
-        Returns
-        -------
-        list of DBObject
-            What was raised, inputs first; it is printed as well.
-
-        Raises
-        ------
-        AwePermissionError
-            One of them may not be raised; then none is.
-        """
-        level = check_level(level)
-        below = closure_below(obj, level)
-        for each in below:
-            self._check_may_raise(each, level)
-        with exclusive(self.session, self) as writer:
-            for each in below:
-                writer.raise_level(each, level, why)
-        for each in below:
-            print(f"{level_text(level):<15} {each!r}")
-        print(f"{len(below)} objects raised to level {level_text(level)}.")
-        return below
-
-    def _check_may_raise(self, obj, level):
-        if hasattr(obj, "is_placeholder_for"):
-            msg = f"{obj!r} is below level {level} and you may not see it; nothing was published."
-            raise AwePermissionError(msg)
-        project = obj.project
-        if level > project.maximum_privileges:
-            msg = f"{obj!r}: {project.name} allows at most {project.maximum_privileges}."
-            raise AwePermissionError(msg)
-        if level >= 3:
-            self._need_manager(project, f"raise {obj!r} to {level_text(level)}")
-        elif obj.creator is not self.user and not self.is_manager(project):
-            msg = f"Only its creator can raise {obj!r} to {level_text(level)}."
-            raise AwePermissionError(msg)
-
-    def delete(self, objects, *, dependents=False, why=None):
-        """Delete objects of level 1 or 2.
-
-        Parameters
-        ----------
-        objects : DBObject, list of DBObject or Query
-            What to delete.
-        dependents : bool, optional
-            Whether everything made from them goes too. The default is False.
-        why : str, optional
-            The reason, kept in the tombstones.
-
-        Returns
-        -------
-        list of str
-            What was deleted.
-
-        Raises
-        ------
-        AwePermissionError
-            Something depends on them, or they are not yours, or they are published.
-        """
-        chosen = _flat([objects])
-        doomed = self._with_dependents(chosen, dependents)
-        for obj in doomed:
-            self._check_may_delete(obj)
-        told = [repr(o) for o in doomed]
-        with exclusive(self.session, self) as writer:
-            for obj in doomed:
-                again, hidden = dependents_of(obj)
-                if hidden or any(o not in doomed for o in again):
-                    raise _in_use(obj, again, hidden)
-            for obj in doomed:
-                files = obj.stored_files(self)
-                writer.delete(obj, why)
-                writer.after(lambda files=files: self.files.unlink_unused(files, self.session))
-        return told
-
-    def _with_dependents(self, chosen, wanted):
-        """Give the objects with all that depends on them, dependants first."""
-        ordered, seen = [], set()
-
-        def visit(obj):
-            if obj._packed in seen:
-                return
-            seen.add(obj._packed)
-            others, hidden = dependents_of(obj)
-            outside = [o for o in others if o not in chosen]
-            if hidden or (outside and not wanted):
-                raise _in_use(obj, outside, hidden)
-            for other in others:
-                visit(other)
-            ordered.append(obj)
-
-        for obj in chosen:
-            if not obj.is_committed:
-                msg = f"{obj!r} is not stored, so there is nothing to delete."
-                raise AweValueError(msg)
-            visit(obj)
-        return ordered
-
-    def _check_may_delete(self, obj):
-        level = obj.privileges
-        if level is None:
-            msg = f"{obj!r} is vocabulary of the whole store and cannot be deleted."
-            raise AwePermissionError(msg)
-        if level > 2:
-            msg = (
-                f"{obj!r} is published at level {level_text(level)}; only levels 1 and 2 can be "
-                "deleted."
-            )
-            raise AwePermissionError(
-                msg, remedy="Say that it is bad: context.update_is_valid(obj, 0, 'why')"
-            )
-        if obj.creator is not self.user and not self.is_manager(obj.project):
-            msg = f"Only its creator or a manager of its project can delete {obj!r}."
-            raise AwePermissionError(msg)
-
-
-def _in_use(obj, others, hidden):
-    names = ", ".join(repr(o) for o in others[:3]) + (" ..." if len(others) > 3 else "")
-    unseen = f" and {hidden} that you may not see" if hidden else ""
-    count = f"{len(others)} objects ({names})" if others else "Objects"
-    msg = f"{count}{unseen} depend on {obj!r}; it was not deleted."
-    return AwePermissionError(
-        msg, remedy="See obj.inverse_objects(); context.delete(obj, dependents=True) takes all."
-    )
-
-
-def _flat(objects):
-    found = []
-    for each in objects:
-        if isinstance(each, (list, tuple, Query)):
-            found += _flat(each)
-        elif hasattr(each, "_packed"):
-            found.append(each)
-        else:
-            msg = f"{each!r} is not an object of the store."
-            raise AweTypeError(msg)
-    return found
-
-

@@ -101,10 +101,19 @@ class Or:
 
 
 class Not:
-    """The complement of a condition."""
+    """The complement of a condition.
 
-    def __init__(self, term):
+    Parameters
+    ----------
+    term : condition
+        The condition.
+    text : str, optional
+        How the user wrote it. The default is ``~(...)``.
+    """
+
+    def __init__(self, term, text=None):
         self.term = term
+        self._text = text
 
     def bind(self, session):
         """Give the condition ready for one snapshot."""
@@ -116,7 +125,7 @@ class Not:
         return (not answer) if isinstance(answer, bool) else ~answer
 
     def __str__(self):
-        return f"~({self.term})"
+        return self._text or f"~({self.term})"
 
 
 def _both(first, second):

@@ -1,12 +1,18 @@
 """Queries on a key of a dict attribute."""
 
+import datetime
+import operator
 import warnings
 
-from awe.base.errors import AweTypeError, AweWarning
+from awe.base.errors import AweError, AweTypeError, AweWarning
+from awe.base.utc import to_utc
 from awe.store import expressions as ex
 from awe.store.attributes import Attribute, Path
+from awe.store.columns_scalar import pattern_of
+from awe.store.kind import to_python
+from awe.store.terms import missing_parentheses
 
-__all__ = ["KeyAttribute", "KeyTerm"]
+__all__ = ["KeyAttribute", "KeyTerm", "column_of_key"]
 
 
 class KeyAttribute(Attribute):
@@ -28,12 +34,33 @@ class KeyAttribute(Attribute):
         value = None if mapping is None else mapping.get(self.key)
         try:
             return self.kind.coerce(value, self.name)
-        except AweTypeError:
+        except AweError:
             return None
 
 
+def column_of_key(path, key):
+    """Find the column that a class keeps of a key.
+
+    Parameters
+    ----------
+    path : Path
+        The way to the dict.
+    key : str
+        The key.
+
+    Returns
+    -------
+    Path or None
+        The way to the column; None where the class does not declare one.
+    """
+    rest = path.split()[1]
+    cls = path.cls if rest is None else rest.cls
+    attribute = cls._keys.get((path.attribute.name, key))
+    return None if attribute is None else Path(path.cls, (*path.attributes[:-1], attribute))
+
+
 class KeyTerm:
-    """A key of a dict attribute in a query.
+    """A key of a dict attribute in a query, of which no column is kept.
 
     Parameters
     ----------
@@ -43,70 +70,143 @@ class KeyTerm:
         The key.
     """
 
+    __array_ufunc__ = None
+
     def __init__(self, path, key):
         self._path = path
         self._key = key
 
     __hash__ = object.__hash__
 
-    def _test(self, op, other):
-        column = self._column()
-        if column is not None:
-            from awe.store.terms import Term
+    def __repr__(self):
+        return f"<{self}: a key without a column>"
 
-            return getattr(Term(column), op)(other)
+    def __str__(self):
+        return f"{self._path}[{self._key!r}]"
+
+    def _query(self, fits, text, negative=False):
         from awe.store.query import Query
 
-        text = f"{self._path}[{self._key!r}] {_SIGNS[op]} {other!r}"
         warnings.warn(
             f"{text}: this key has no column, so every object is loaded. Where it is asked "
             f"often, let the class declare it in key_columns.",
             AweWarning,
             stacklevel=3,
         )
-        test = _test(op.replace("ne", "eq"), other)
-        condition = ex.Loaded(self._path, self._key, test, text)
-        return Query(self._path.cls, ex.Not(condition) if op == "__ne__" else condition)
-
-    def _column(self):
-        cls = self._path.split()[1]
-        cls = self._path.cls if cls is None else cls.cls
-        attribute = cls._keys.get((self._path.attribute.name, self._key))
-        if attribute is None:
-            return None
-        return Path(self._path.cls, (*self._path.attributes[:-1], attribute))
+        condition = ex.Loaded(self._path, self._key, fits, text)
+        return Query(self._path.cls, ex.Not(condition) if negative else condition)
 
     def __eq__(self, other):
-        return self._test("__eq__", other)
+        fits = _is_missing if other is None else _comparison(operator.eq, other)
+        return self._query(fits, f"{self} == {other!r}")
 
     def __ne__(self, other):
-        return self._test("__ne__", other)
+        fits = _is_missing if other is None else _comparison(operator.eq, other)
+        return self._query(fits, f"{self} == {other!r}", negative=True)
+
+    def _ordered(self, sign, compare, other):
+        if other is None:
+            msg = f"{self} {sign} None has no meaning; ask {self} == None."
+            raise AweTypeError(msg)
+        return self._query(_comparison(compare, other), f"{self} {sign} {other!r}")
 
     def __lt__(self, other):
-        return self._test("__lt__", other)
+        return self._ordered("<", operator.lt, other)
 
     def __le__(self, other):
-        return self._test("__le__", other)
+        return self._ordered("<=", operator.le, other)
 
     def __gt__(self, other):
-        return self._test("__gt__", other)
+        return self._ordered(">", operator.gt, other)
 
     def __ge__(self, other):
-        return self._test("__ge__", other)
+        return self._ordered(">=", operator.ge, other)
+
+    def between(self, low, high):
+        """Find values in a closed interval.
+
+        Parameters
+        ----------
+        low, high : object
+            Both bounds belong to the interval.
+
+        Returns
+        -------
+        Query
+            The objects whose value lies in it.
+        """
+        above, below = _comparison(operator.ge, low), _comparison(operator.le, high)
+        text = f"{self}.between({low!r}, {high!r})"
+        return self._query(lambda value: above(value) and below(value), text)
+
+    def in_(self, values):
+        """Find values that are among several.
+
+        Parameters
+        ----------
+        values : iterable
+            The values.
+
+        Returns
+        -------
+        Query
+            The objects whose value is one of them.
+        """
+        tests = [_comparison(operator.eq, v) for v in values if v is not None]
+        return self._query(lambda value: any(t(value) for t in tests), f"{self}.in_({values!r})")
+
+    def like(self, pattern):
+        """Find texts that match a pattern.
+
+        Parameters
+        ----------
+        pattern : str
+            ``*`` stands for any text, ``?`` for one character; case counts.
+
+        Returns
+        -------
+        Query
+            The objects whose text matches.
+        """
+        match = pattern_of(pattern).fullmatch
+        return self._query(
+            lambda value: isinstance(value, str) and match(value) is not None,
+            f"{self}.like({pattern!r})",
+        )
+
+    def __bool__(self):
+        msg = f"{self} stands for all objects at once and is neither true nor false."
+        raise AweTypeError(msg, remedy="Compare it, and combine with & | ~.")
+
+    def __and__(self, other):
+        missing_parentheses(self, repr(other))
+
+    def __or__(self, other):
+        missing_parentheses(self, repr(other), "|")
+
+    def __rand__(self, other):
+        missing_parentheses(repr(other), self)
+
+    def __ror__(self, other):
+        missing_parentheses(repr(other), self, "|")
 
 
-_SIGNS = {
-    "__eq__": "==", "__ne__": "!=", "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=",
-}  # fmt: skip
+def _is_missing(value):
+    return value is None or value != value
 
 
-def _test(op, other):
+def _comparison(compare, other):
+    """Give the test of a value under a key: values of another type do not fit."""
+    other = to_python(other)
+    if isinstance(other, (datetime.date, datetime.datetime)):
+        other = to_utc(other)
+
     def fits(value):
-        missing = value is None or value != value
-        if other is None:
-            return missing
-        if missing or isinstance(value, str) != isinstance(other, str):
+        if _is_missing(value) or isinstance(value, bool) != isinstance(other, bool):
             return False
-        return getattr(value, op)(other) is True
+        try:
+            return compare(value, other) is True
+        except TypeError:
+            return False
 
     return fits

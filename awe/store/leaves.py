@@ -134,7 +134,7 @@ def _between_verdict(all_rows, no_row):
 
 
 class ListLeaf:
-    """A list column that contains a raw value."""
+    """A list column that contains a raw value, or one of a sorted array of them."""
 
     def __init__(self, column, value):
         self.column = column
@@ -145,7 +145,10 @@ class ListLeaf:
         column = block.column(self.column)
         if not isinstance(column, ListColumn) or len(column.items) == 0:
             return False
-        mask = column.any_item(column.items.compare("==", self.value))
+        if isinstance(self.value, np.ndarray):
+            mask = column.any_item(column.items.is_in(self.value))
+        else:
+            mask = column.any_item(column.items.compare("==", self.value))
         return mask if mask.any() else False
 
 

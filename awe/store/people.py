@@ -93,7 +93,25 @@ class Project(DBObject):
         """
         if user is None:
             return False
-        return self.is_public or user in self.members or user in self.managers
+        committed = self.as_committed
+        return (
+            committed("is_public") or user in committed("members") or user in committed("managers")
+        )
+
+    def as_committed(self, name):
+        """Give a value that decides who may do what: never one that is only staged.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+
+        Returns
+        -------
+        object
+            The committed value; before the commit of a new project its own.
+        """
+        return self.stored_value(name) if self.is_committed else getattr(self, name)
 
     def __str__(self):
         from awe.store import current

@@ -7,9 +7,16 @@ from awe.store.attributes import Path
 from awe.store.blocks import fields_of
 from awe.store.kinds import ListKind
 from awe.store.records import VOCABULARY
-from awe.store.session import code_of, pack
+from awe.store.session import ROW_BITS, pack
 
-__all__ = ["closure_below", "dependents_of", "inputs_of", "objects_linking_to", "owners_of"]
+__all__ = [
+    "closure_below",
+    "dependents_of",
+    "inputs_of",
+    "objects_linking_to",
+    "owners_of",
+    "rows_linking_to",
+]
 
 
 def objects_linking_to(obj, cls, attribute):
@@ -102,6 +109,34 @@ def _link_columns(fields, names, prefix=""):
             yield from _link_columns(spec[2], names, f"{prefix}{name}.")
 
 
+def rows_linking_to(session, numbers):
+    """Find the rows that link to any of some objects, also those of classes not known here.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    numbers : numpy.ndarray of int64
+        The objects' numbers, sorted.
+
+    Returns
+    -------
+    list of (int, int, int)
+        Serial, number and domain, in the order of commit.
+    """
+    names = set()
+    for code in np.unique(numbers >> ROW_BITS).tolist():
+        schema, cls = session.schema_of_code(code), session.class_of_code(code)
+        names |= {schema.name, *schema.bases, *(c.__name__ for c in getattr(cls, "__mro__", ()))}
+    found = set()
+    for other in session.root.schemas.values():
+        extent = session.root.extents[other.code]
+        for column, is_list in _link_columns(fields_of(session, other), names):
+            leaf = ex.ListLeaf(column, numbers) if is_list else ex.Leaf(column, "in", numbers)
+            found.update(_matching_rows(session, extent, leaf))
+    return sorted(found)
+
+
 def dependents_of(obj):
     """Give all objects that link to an object, also those of classes not known here.
 
@@ -121,17 +156,9 @@ def dependents_of(obj):
     if session is None:
         return [], 0
     session.ensure()
-    schema = session.schema_of_code(code_of(obj._packed))
-    names = {schema.name, *schema.bases, *(c.__name__ for c in type(obj).__mro__)}
-    found = set()
-    for other in session.root.schemas.values():
-        extent = session.root.extents[other.code]
-        for column, is_list in _link_columns(fields_of(session, other), names):
-            leaf = ex.ListLeaf if is_list else ex.Leaf
-            arguments = (column, obj._packed) if is_list else (column, "==", obj._packed)
-            found.update(_matching_rows(session, extent, leaf(*arguments)))
-    seen = [session.get(p) for _, p, domain in sorted(found) if session.may_see(domain)]
-    return seen, len(found) - len(seen)
+    rows = rows_linking_to(session, np.array([obj._packed]))
+    seen = [session.get(p) for _, p, domain in rows if session.may_see(domain)]
+    return seen, len(rows) - len(seen)
 
 
 def inputs_of(obj):
@@ -149,7 +176,8 @@ def inputs_of(obj):
     """
     found = []
     for name, attribute in obj._link_attributes():
-        for linked in attribute.kind.links(getattr(obj, name)):
+        value = obj.stored_value(name) if obj.is_committed else getattr(obj, name)
+        for linked in attribute.kind.links(value):
             if not getattr(linked, "vocabulary", False):
                 found.append((name, linked))
     return found
@@ -172,17 +200,16 @@ def closure_below(obj, level):
     """
     session = obj._session
     ordered, seen = [], set()
-
-    def visit(each):
-        if each._packed in seen:
-            return
-        seen.add(each._packed)
-        if not hasattr(each, "is_placeholder_for"):
-            for _, linked in inputs_of(each):
-                visit(linked)
-        row = session.row(each._packed)
-        if row.domain != VOCABULARY and session.root.domains.triples[row.domain][2] < level:
-            ordered.append(each)
-
-    visit(obj)
+    stack = [(obj, False)]
+    while stack:
+        each, done = stack.pop()
+        if done:
+            row = session.row(each._packed)
+            if row.domain != VOCABULARY and session.root.domains.triples[row.domain][2] < level:
+                ordered.append(each)
+        elif each._packed not in seen:
+            seen.add(each._packed)
+            stack.append((each, True))
+            if not hasattr(each, "is_placeholder_for"):
+                stack += [(linked, False) for _, linked in reversed(inputs_of(each))]
     return ordered

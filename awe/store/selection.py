@@ -1,10 +1,12 @@
 """Selection by plain names: select, get and get_or_create."""
 
-from awe.base.errors import AweAttributeError, AweLookupError, did_you_mean
+import numpy as np
+
+from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, did_you_mean
 from awe.store import current, results
 from awe.store import expressions as ex
 from awe.store.attributes import Path, path_of
-from awe.store.kinds import LinkKind, StrKind
+from awe.store.kinds import LinkKind, ListKind, StrKind
 from awe.store.query import Query
 from awe.store.terms import Term
 
@@ -42,6 +44,8 @@ def _condition(cls, name, value):
         term = term.name
     if isinstance(value, str) and isinstance(term._path.kind, StrKind) and set(value) & set("*?"):
         return term.like(value)
+    if isinstance(known[name].kind, ListKind):
+        return term.contains(value)
     if isinstance(value, (list, tuple)):
         return term.in_(value)
     return term == value
@@ -78,10 +82,12 @@ def get(cls, criteria):
 def _nearest(cls, criteria):
     """Name the values that exist and are most like the texts asked for."""
     for name, value in criteria.items():
+        if not isinstance(value, str):
+            continue
         path = path_of(cls, name)
         if isinstance(path.kind, LinkKind):
             path = path.step("name")
-        if isinstance(value, str) and isinstance(path.kind, StrKind):
+        if isinstance(path.kind, StrKind):
             hint = did_you_mean(value, values_of(path))
             if hint:
                 return hint
@@ -132,13 +138,18 @@ def get_or_create(cls, values):
     obj = cls(**values)
     session = current.session()
     session.ensure()
-    key = (cls.__name__, current.context().version, *_unique_values(obj))
+    complete = [names for _, names in cls._unique if all(obj._new[n] is not None for n in names)]
+    if not complete:
+        msg = f"{cls.__name__}.get_or_create needs all that makes an object unique: {_need(cls)}."
+        raise AweTypeError(msg)
+    where = "" if cls.vocabulary else current.context().version
+    key = (cls.__name__, where, *_unique_values(obj, complete))
     waiting = session.interned.get(key)
     if waiting is not None and not waiting.is_committed:
         return waiting
-    for _, names in cls._unique:
+    for names in complete:
         if any(_is_new(obj._new[n]) for n in names):
-            break
+            continue
         query = Query(cls, ex.Everything())
         for name in names:
             query = query & (Term(Path(cls, (cls._attributes[name],))) == obj._new[name])
@@ -150,6 +161,12 @@ def get_or_create(cls, values):
     object.__setattr__(obj, "_interned", True)
     session.interned[key] = obj
     return obj
+
+
+def _need(cls):
+    if not cls._unique:
+        return "it declares nothing unique"
+    return ", or ".join(" and ".join(names) for _, names in cls._unique)
 
 
 def _is_new(value):
@@ -178,8 +195,6 @@ class LevelAbove:
 
     def bind(self, session):
         """Give the condition ready for one snapshot."""
-        import numpy as np
-
         triples = session.root.domains.triples
         return ex.DomainTerm(np.array([t[2] > self.level for t in triples]))
 
@@ -187,9 +202,9 @@ class LevelAbove:
         return f"level > {self.level}"
 
 
-def _unique_values(obj):
+def _unique_values(obj, complete):
     """Give what makes an object unique, as something that can be a key."""
-    for _, names in obj._unique:
+    for names in complete:
         values = []
         for name in names:
             value = obj._new[name]

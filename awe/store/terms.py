@@ -2,7 +2,9 @@
 
 from awe.base.errors import AweTypeError
 from awe.store import expressions as ex
-from awe.store.attributes import InverseAttribute, attributes_behind
+from awe.store.attributes import attributes_behind
+from awe.store.columns import values_among
+from awe.store.kind import to_python
 from awe.store.kinds import (
     BoolKind,
     DatetimeKind,
@@ -21,11 +23,24 @@ QUERY_METHODS = frozenset({"between", "contains", "in_", "like"})
 _SCALARS = (BoolKind, DatetimeKind, FloatKind, IntKind, StrKind)
 
 
-def missing_parentheses(left, right):
-    """Raise the error for ``a > 0 & b``, where Python binds ``&`` first."""
+def missing_parentheses(left, right, sign="&"):
+    """Raise the error for ``a > 0 & b``, where Python binds ``&`` first.
+
+    Parameters
+    ----------
+    left, right : object
+        What stands on both sides of the sign, for the message.
+    sign : str, optional
+        The operator. The default is ``&``.
+
+    Raises
+    ------
+    AweTypeError
+        Always.
+    """
     msg = (
-        f"Python reads `{left} & {right}` first: parentheses are missing. "
-        "Write each condition in its own: (A.x > 0) & (A.y == 1)."
+        f"Python reads `{left} {sign} {right}` first: parentheses are missing. "
+        f"Write each condition in its own: (A.x > 0) {sign} (A.y == 1)."
     )
     raise AweTypeError(msg)
 
@@ -39,6 +54,9 @@ class Term:
         The way to the attribute.
     """
 
+    # NumPy must not take a term for an array: np.float64(3) < A.x is a condition on A.x.
+    __array_ufunc__ = None
+
     def __init__(self, path):
         self._path = path
 
@@ -50,7 +68,7 @@ class Term:
         return f"<{self._path}: {self._path.attribute.__doc__}>"
 
     def __getattr__(self, name):
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return Term(self._path.step(name))
 
@@ -72,7 +90,7 @@ class Term:
         return self._query(self._equal(other))
 
     def __ne__(self, other):
-        return self._query(ex.Not(self._equal(other)))
+        return self._query(ex.Not(self._equal(other), f"{self._path} != {_short(other)}"))
 
     def __lt__(self, other):
         return self._ordered("<", other)
@@ -124,10 +142,9 @@ class Term:
             raise AweTypeError(msg)
         values = list(values)
         text = f"{self._path}.in_({_short(values)})"
-        terms = [self._equal(v) for v in values if v is not None]
-        if isinstance(kind, StrKind):
-            return self._query(self._compare("in", tuple(t.value for t in terms), text))
-        return self._query(ex.Or(terms) if terms else ex.Not(ex.Everything()))
+        raws = [self._raw(v, "in_") for v in values if v is not None]
+        spec = "link" if isinstance(kind, LinkKind) else kind.spec
+        return self._query(self._compare("in", values_among(spec, raws), text))
 
     def between(self, low, high):
         """Find values in a closed interval.
@@ -162,9 +179,6 @@ class Term:
         """
         kind = self._need_list()
         text = f"{self._path}.contains({_short(item)})"
-        if isinstance(self._path.attribute, InverseAttribute):
-            item = LinkKind(self._path.attribute.target).coerce(item, f"{self._path}.contains")
-            return self._query(ex.InverseContains(self._path, item._packed, text))
         if item is None:
             msg = f"{self._path}.contains takes {kind.item.takes}, not None."
             raise AweTypeError(msg)
@@ -175,9 +189,17 @@ class Term:
         if not isinstance(self._path.kind, DictKind):
             msg = f"{self._path} is no dict; only a dict has keys."
             raise AweTypeError(msg)
-        from awe.store.keys import KeyTerm
+        if not isinstance(key, str):
+            msg = f"The keys of {self._path} are texts, not {type(key).__name__} {key!r}."
+            raise AweTypeError(msg)
+        from awe.store.keys import KeyTerm, column_of_key
 
-        return KeyTerm(self._path, key)
+        column = column_of_key(self._path, key)
+        return KeyTerm(self._path, key) if column is None else Term(column)
+
+    def __contains__(self, value):
+        msg = f"`in` asks for one answer, {self._path} stands for all objects at once."
+        raise AweTypeError(msg, remedy=f"Ask {self._path}.contains(value) or .in_([...]).")
 
     # --- how ---
 
@@ -197,21 +219,22 @@ class Term:
         if other is None:
             if isinstance(self._path.kind, ListKind):
                 self._no_list("==")
-            return ex.Not(self._has_value(text))
-        if isinstance(self._path.attribute, InverseAttribute) or isinstance(
-            self._path.kind, ListKind
-        ):
+            return self._is_none()
+        if isinstance(self._path.kind, ListKind):
             self._no_list("==")
         if isinstance(self._path.kind, OwnedKind) or self._path.kind.child:
             msg = f"{self._path} can be compared with None; compare its fields with values."
             raise AweTypeError(msg)
         return self._compare("==", self._raw(other, "=="), text)
 
-    def _has_value(self, text):
+    def _is_none(self):
         kind = self._path.kind
+        there = f"{self._path} != None"
         if isinstance(kind, OwnedKind) or kind.child:
-            return self._compare("==", True, text)
-        return self._compare("has", None, text)
+            has = self._compare("==", True, there)
+        else:
+            has = self._compare("has", None, there)
+        return ex.Not(has, f"{self._path} == None")
 
     def _ordered(self, op, other):
         self._need((DatetimeKind, FloatKind, IntKind, StrKind, BoolKind), op)
@@ -229,7 +252,7 @@ class Term:
 
     def _need(self, kinds, op):
         kind = self._path.kind
-        if isinstance(self._path.attribute, InverseAttribute) or isinstance(kind, ListKind):
+        if isinstance(kind, ListKind):
             self._no_list(op)
         if not isinstance(kind, kinds):
             hint = ""
@@ -257,14 +280,16 @@ class Term:
     # --- misuse ---
 
     def __and__(self, other):
-        return missing_parentheses(_short(self), _short(other))
+        missing_parentheses(_short(self), _short(other))
 
-    __or__ = __xor__ = __and__
+    def __or__(self, other):
+        missing_parentheses(_short(self), _short(other), "|")
 
     def __rand__(self, other):
-        return missing_parentheses(_short(other), self._path)
+        missing_parentheses(_short(other), self._path)
 
-    __ror__ = __rxor__ = __rand__
+    def __ror__(self, other):
+        missing_parentheses(_short(other), self._path, "|")
 
     def __invert__(self):
         msg = f"~{self._path}: only a condition can be negated, such as ~({self._path} == 1)."
@@ -274,7 +299,7 @@ class Term:
 def _comparable(kind, value, where):
     """Give the raw form of a value that is compared; numbers need not be of the same type."""
     if isinstance(kind, (IntKind, FloatKind)):
-        number = value.item() if hasattr(value, "item") else value
+        number = to_python(value)
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             kind.wrong(value, where)
         return number

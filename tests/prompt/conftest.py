@@ -88,7 +88,8 @@ def context(tmp_path):
 class Prompt:
     """The awe> prompt in a pseudo-terminal."""
 
-    def __init__(self, home, folder, command=(str(AWE),)):
+    def __init__(self, home, folder, command=(str(AWE),), ends="awe>"):
+        self.ends = ends
         self.child = pexpect.spawn(
             command[0],
             list(command[1:]),
@@ -100,8 +101,9 @@ class Prompt:
         )
         self.start = self.read()
 
-    def read(self, ready=lambda text: text.rstrip().endswith("awe>"), timeout=20):
+    def read(self, ready=None, timeout=20):
         """Read until the screen says that it is ready, then until it is quiet."""
+        ready = ready or (lambda text: text.rstrip().endswith(self.ends))
         out, end = "", time.monotonic() + timeout
         while time.monotonic() < end:
             try:
@@ -134,8 +136,26 @@ class Prompt:
 
 
 @pytest.fixture
-def prompt(awe_home, tmp_path):
-    """Give an open prompt; it is closed at the end."""
-    opened = Prompt(awe_home, tmp_path)
-    yield opened
-    opened.child.close(force=True)
+def open_prompt(awe_home, tmp_path):
+    """Give a function that opens a prompt; all are closed at the end."""
+    opened = []
+
+    def open_one(*arguments, **more):
+        opened.append(Prompt(awe_home, tmp_path, *arguments, **more))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.child.close(force=True)
+
+
+@pytest.fixture
+def prompt(open_prompt):
+    """Give an open awe> prompt."""
+    return open_prompt()
+
+
+@pytest.fixture
+def awe_path():
+    """Give the path of the `awe` command."""
+    return AWE

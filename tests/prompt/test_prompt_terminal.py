@@ -1,7 +1,5 @@
 """The awe> prompt, typed at in a real pseudo-terminal."""
 
-import os
-
 import pytest
 
 FIRST = "Note(name='first', seeing=1.0, observer=Observer(name='Vera Rubin')).commit()"
@@ -65,20 +63,15 @@ def test_change_by_another_process_in_between_is_reported(prompt, run):
     assert prompt.enter("n.seeing").splitlines()[1] == "0.9"
 
 
-def test_each_line_sees_what_others_stored_before_it(prompt, run):
+def test_each_line_sees_one_snapshot(prompt, run, awe_path):
     assert prompt.enter("len(Note.select_all())").splitlines()[1] == "0"
     run("-c", FIRST)
     assert prompt.enter("len(Note.select_all())").splitlines()[1] == "1"
-    held = "; ".join([
-        "import subprocess", "a = len(Note.select_all())",
-        f"_ = subprocess.run(['awe', '-c', {FIRST.replace('first', 'other')!r}])",
-        "print('before', a, 'after', len(Note.select_all()))",
-    ])  # fmt: skip
-    bin_folder = os.path.dirname(prompt.child.command.decode()
-                                 if isinstance(prompt.child.command, bytes)
-                                 else prompt.child.command)  # fmt: skip
-    prompt.enter(f"import os; os.environ['PATH'] = {bin_folder!r} + ':' + os.environ['PATH']")
-    assert "before 1 after 1" in prompt.enter(held)
+    prompt.enter("import subprocess")
+    command = [str(awe_path), "-c", "Note(name='other').commit()"]
+    prompt.enter(f"command = {command}")
+    during = "len(Note.select_all()), subprocess.run(command).returncode, len(Note.select_all())"
+    assert prompt.enter(during).splitlines()[1] == "(1, 0, 1)"
     assert prompt.enter("len(Note.select_all())").splitlines()[1] == "2"
 
 
@@ -138,37 +131,23 @@ def test_leaving_with_uncommitted_edits_warns_once(prompt, way):
     assert prompt.leave() == 0
 
 
-def test_history_is_kept_in_the_home(prompt, awe_home, tmp_path):
+def test_history_is_kept_in_the_home(prompt, open_prompt):
     prompt.enter("'a line to remember'")
     prompt.leave()
-    again = type(prompt)(awe_home, tmp_path)
-    try:
-        assert "a line to remember" in again.type("\x1b[A")
-    finally:
-        again.child.close(force=True)
+    assert "a line to remember" in open_prompt().type("\x1b[A")
 
 
-def test_plain_ipython_gets_the_same_by_load_ext(awe_home, tmp_path, prompt):
-    from pathlib import Path
-
-    ipython = str(Path(prompt.child.command).parent / "ipython")
+def test_plain_ipython_gets_the_same_by_load_ext(open_prompt, awe_path, tmp_path):
     (tmp_path / "ip").mkdir()
-    command = (ipython, "--no-banner", "--no-tip", f"--ipython-dir={tmp_path / 'ip'}")
-    plain = type(prompt).__new__(type(prompt))
-    plain.read = lambda ready=None, timeout=20: type(prompt).read(
-        plain, ready or (lambda text: text.rstrip().endswith("]:")), timeout
-    )
-    plain.__init__(awe_home, tmp_path, command)
-    try:
-        plain.enter("%load_ext awe")
-        assert "Traceback" not in plain.enter(FIRST)
-        assert "1" in plain.enter("len(Note.select_all())")
-        answer = plain.enter("Note.seing")
-        assert "Did you mean 'seeing'" in answer
-        assert "Traceback" not in answer
-        plain.type("len(Note.observer.name == 'Ve\t")
-        assert "1" in plain.enter("')").splitlines()[-3:][0]
-        plain.enter("%unload_ext awe")
-        assert "NameError" in plain.enter("Note")
-    finally:
-        plain.child.close(force=True)
+    options = ("--no-banner", "--no-tip", f"--ipython-dir={tmp_path / 'ip'}")
+    plain = open_prompt((str(awe_path.parent / "ipython"), *options), ends="]:")
+    plain.enter("%load_ext awe")
+    assert "Traceback" not in plain.enter(FIRST)
+    assert "]: 1\n" in plain.enter("len(Note.select_all())")
+    answer = plain.enter("Note.seing")
+    assert "Did you mean 'seeing'" in answer
+    assert "Traceback" not in answer
+    plain.type("len(Note.observer.name == 'Ve\t")
+    assert "]: 1\n" in plain.enter("')")
+    plain.enter("%unload_ext awe")
+    assert "NameError" in plain.enter("Note")
