@@ -1,6 +1,8 @@
 """An interactive environment for astronomers who reduce and judge CCD data."""
 
-__version__ = "0.1.0"
+from awe.base.version import __version__
+
+__all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
 
 
 def load_ipython_extension(shell):

@@ -1,1 +1,1 @@
-"""The IPython profile of the awe> prompt: what it looks like and where its files lie."""
+"""The IPython profile of the awe> prompt: what it looks like and what it loads."""

@@ -1,10 +1,7 @@
-"""The settings of the awe> prompt: its text, its banner and where its files lie."""
+"""The settings of the awe> prompt, as IPython reads the file of a profile."""
 
 from IPython.terminal.prompts import Prompts
 from pygments.token import Token
-from traitlets.config import Config
-
-__all__ = ["PROMPT", "AwePrompts", "settings"]
 
 PROMPT = "awe> "
 CONTINUATION = "...> "
@@ -61,34 +58,16 @@ class AwePrompts(Prompts):
         return [(Token.OutPrompt, "")]
 
 
-def settings(folder, banner):
-    """Give the settings of IPython.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        AWE_HOME. A user's own settings go into ``ipython/profile_default/ipython_config.py``
-        there.
-    banner : str
-        What is shown at the start.
-
-    Returns
-    -------
-    traitlets.config.Config
-        For `IPython.terminal.ipapp.TerminalIPythonApp`.
-    """
-    config = Config()
-    config.BaseIPythonApplication.ipython_dir = str(folder / "ipython")
-    config.HistoryManager.hist_file = str(folder / "history.sqlite")
-    shell = config.TerminalInteractiveShell
-    shell.banner1 = banner
-    shell.confirm_exit = False
-    shell.enable_tip = False
-    shell.prompts_class = AwePrompts
-    shell.separate_in = ""
-    shell.term_title_format = "awe: {cwd}"
-    # Our own completer knows the classes; guessing by static analysis only makes TAB slow.
-    config.Completer.use_jedi = False
-    config.InteractiveShellApp.extensions = ["awe"]
-    config.InteractiveShellApp.reraise_ipython_extension_failures = True
-    return config
+# `get_config` is given by IPython to the files of its profiles.
+config = get_config()  # noqa: F821
+_shell = config.TerminalInteractiveShell
+_shell.confirm_exit = False
+_shell.enable_tip = False
+_shell.prompts_class = AwePrompts
+_shell.separate_in = ""
+_shell.term_title_format = "awe: {cwd}"
+# Our own completer knows the classes; guessing by static analysis only makes TAB slow.
+config.Completer.use_jedi = False
+# The extension brings every class, Task and helper, and a snapshot for each line.
+config.InteractiveShellApp.extensions = ["awe"]
+config.InteractiveShellApp.reraise_ipython_extension_failures = True

@@ -1,21 +1,26 @@
 """IngestTask: raw files into the store, one object and one file for each CCD."""
 
+import collections
 import dataclasses
 import os
 import tempfile
 from pathlib import Path
 
+from awe.recipes.arguments import as_text
 from awe.recipes.ingest_build import FrameBuilder
-from awe.recipes.ingest_geometry import lit_corrections
+from awe.recipes.ingest_files import find_files
+from awe.recipes.ingest_geometry import lit_geometries
 
 from awe.base.errors import AweError, AweLookupError
 from awe.base.progress import track
+from awe.model import RawFrame
 from awe.process import Argument, Task, TaskError
 from awe.store import current
+from awe.store.commit import UniqueError
 
 __all__ = ["IngestTask"]
 
-_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz", ".fits.fz", ".fits.Z")
+_STATES = ("stored", "would store", "already stored", "repeated", "failed")
 
 
 @dataclasses.dataclass
@@ -27,7 +32,7 @@ class FileReport:
     path : pathlib.Path
         The file.
     state : str
-        'stored', 'would store', 'already stored' or 'failed'.
+        'stored', 'would store', 'already stored', 'repeated' within the run, or 'failed'.
     frames : list of RawFrame
         Its frames.
     notes : list of str
@@ -44,11 +49,13 @@ class IngestTask(Task):
     """Read raw FITS files, translate their headers, and store a frame for each CCD."""
 
     arguments = (
-        Argument("paths", "files, or folders that are searched for FITS files", required=True),
-        Argument("instrument", "name of the instrument, where the headers do not tell"),
-        Argument("purpose", "bias, dark, dome, twilight, science ... instead of what they say"),
-        Argument("commit", "whether to store; False says what would be stored", False),
-    )
+        Argument("paths", "files, patterns such as 'night/*.fits', or folders that are searched "
+                          "for FITS files", required=True),
+        Argument("instrument", "name of the instrument, where the headers do not tell",
+                 check=as_text),
+        Argument("purpose", "bias, dark, dome, twilight, science ... instead of what they say",
+                 check=as_text),
+    )  # fmt: skip
     without = ("pars", "folder")
 
     def __init__(self, **arguments):
@@ -59,8 +66,8 @@ class IngestTask(Task):
         self.reports = []
 
     def check(self):
-        """Check the purpose and the instrument before any file is read."""
-        from awe.instruments.translator import check_purpose
+        """Check the purpose before any file is read."""
+        from awe.instruments.keywords import check_purpose
 
         if self.purpose is not None:
             self.purpose = check_purpose(self.purpose)
@@ -72,23 +79,35 @@ class IngestTask(Task):
         -------
         list of RawFrame
             The frames stored, or with ``commit=False`` those that would be.
+
+        Raises
+        ------
+        AweLookupError
+            There is no file at all.
+        TaskError
+            No file could be ingested.
         """
-        self.reports, self.products = [], []
-        files = self._files()
+        self.reports, self.products, self.failures = [], [], []
+        self._seen, self._bugs = {}, []
+        files, missing = find_files(self.paths)
+        if not files and not missing:
+            msg = f"There are no FITS files in {', '.join(str(p) for p in self.paths)}."
+            raise AweLookupError(msg)
+        for path in missing:
+            self._failed(path, AweLookupError("there is no such file or folder"))
         described = []
         for path in track(files, "Read headers"):
-            try:
+            with _Guard(self, path):
                 described.append((path, self._describe(path)))
-            except AweError as err:
-                self._failed(path, err)
-        corrections = lit_corrections(described)
-        for path, (hdus, ccds, instrument, notes) in track(described, "Ingest"):
-            try:
-                self._ingest(path, hdus, ccds, instrument, notes, corrections)
-            except AweError as err:
-                self._failed(path, err)
+        geometries = lit_geometries(described)
+        for path, description in track(described, "Ingest"):
+            with _Guard(self, path):
+                self._ingest(path, *description, geometries)
         print(self.summary(len(files)))
-        if files and all(r.state == "failed" for r in self.reports):
+        for path, err in self._bugs[:1]:
+            err.add_note(f"while IngestTask worked on {path}")
+            raise err
+        if all(r.state == "failed" for r in self.reports):
             msg = "No file could be ingested; the reasons stand above."
             raise TaskError(msg)
         return self.products
@@ -99,22 +118,12 @@ class IngestTask(Task):
         return 1 if any(r.state == "failed" for r in self.reports) else 0
 
     def _failed(self, path, err):
-        reason = str(err).splitlines()[0].replace(f"{path}: ", "")
+        first = (str(err).splitlines() or [type(err).__name__])[0]
+        reason = first.replace(f"{path}: ", "").replace(f"{path} ", "the file ")
+        reason = reason.removeprefix(f"{path.name}: ")
+        if not isinstance(err, AweError):
+            reason = f"{type(err).__name__}: {reason}"
         self.reports.append(FileReport(path, "failed", [], [reason]))
-
-    def _files(self):
-        found = []
-        for path in self.paths:
-            path = Path(path).expanduser()
-            if path.is_dir():
-                below = sorted(p for p in path.rglob("*") if p.is_file())
-                found += [p for p in below if p.name.endswith(_ENDINGS)]
-            else:
-                found.append(path)
-        if not found:
-            msg = f"There are no FITS files in {', '.join(str(p) for p in self.paths)}."
-            raise AweLookupError(msg)
-        return list(dict.fromkeys(found))
 
     def _describe(self, path):
         """Read and translate the headers of a file."""
@@ -124,26 +133,47 @@ class IngestTask(Task):
         hdus = read_headers(path)
         headers = [h.header for h in hdus]
         shapes = [h.shape for h in hdus]
-        chosen = {"instrument": self.instrument}
         instrument = recognise(headers, self.instrument)
-        ccds = translate(headers, shapes, purpose=self.purpose, filename=path.name, **chosen)
+        ccds = translate(
+            headers, shapes, instrument=self.instrument, purpose=self.purpose, filename=path.name
+        )
         notes = [w for h in hdus for w in h.warnings] + [w for c in ccds for w in c.warnings]
         return hdus, ccds, instrument, list(dict.fromkeys(notes))
 
-    def _ingest(self, path, hdus, ccds, instrument, notes, corrections):
-        context = current.context()
-        builder = FrameBuilder(path, hdus, ccds, instrument, corrections)
+    def _ingest(self, path, hdus, ccds, instrument, notes, geometries):
+        builder = FrameBuilder(path, hdus, ccds, instrument, geometries)
         raw_fits = builder.raw_fits()
+        first = self._seen.setdefault(raw_fits.sha256, path)
+        if first != path:
+            self.reports.append(FileReport(path, "repeated", [], [f"the same file as {first}"]))
+            return
         if raw_fits.is_committed:
             self.reports.append(FileReport(path, "already stored", [], notes))
             return
         with tempfile.TemporaryDirectory(prefix="awe-ingest-") as folder:
             frames = builder.frames(raw_fits, Path(folder) if self.commit else None)
-            if self.commit:
-                context.commit(*frames)
-        state = "stored" if self.commit else "would store"
+            state = self._store(builder, frames) if self.commit else "would store"
+        frames = [] if state == "already stored" else frames
         self.reports.append(FileReport(path, state, frames, notes + builder.notes))
         self.products += frames
+
+    def _store(self, builder, frames):
+        """Commit the frames of a file, together with what they correct."""
+        context = current.context()
+        corrected = builder.correct_readouts()
+        try:
+            context.commit(*frames, *corrected, why=builder.reason)
+        except UniqueError:
+            context.rollback(*corrected)
+            stored = _stored_already(frames)
+            if not stored:
+                raise
+            builder.notes.append(f"the same pixels came in {stored.raw_fits.filename}")
+            return "already stored"
+        except AweError:
+            context.rollback(*corrected)
+            raise
+        return "stored"
 
     def summary(self, count):
         """Give the table of what was stored and what was not.
@@ -159,14 +189,11 @@ class IngestTask(Task):
             Frames by class and kind, then files with a reason.
         """
         lines = [f"{count} files read"]
-        for state in ("stored", "would store", "already stored", "failed"):
-            number = sum(r.state == state for r in self.reports)
-            if number:
-                lines.append(f"  {number:>6}  {state}")
-        kinds = {}
-        for frame in self.products:
-            key = (type(frame).__name__, frame.kind, frame.instrument.name)
-            kinds[key] = kinds.get(key, 0) + 1
+        states = collections.Counter(r.state for r in self.reports)
+        lines += [f"  {states[state]:>6}  {state}" for state in _STATES if states[state]]
+        kinds = collections.Counter(
+            (type(f).__name__, f.kind, f.instrument.name) for f in self.products
+        )
         if kinds:
             lines.append("Frames:")
         for (cls, kind, instrument), number in sorted(kinds.items()):
@@ -180,3 +207,33 @@ class IngestTask(Task):
         if not self.commit and self.products:
             lines.append("Nothing was stored. To store it: commit=True, or awe ingest --commit")
         return "\n".join(lines)
+
+
+class _Guard:
+    """Reports what goes wrong with one file, so that the others go on."""
+
+    def __init__(self, task, path):
+        self.task = task
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, err, traceback):
+        if not isinstance(err, Exception):
+            return False
+        self.task._failed(self.path, err)
+        if not isinstance(err, (AweError, OSError)):
+            # A bug: shown with its traceback once the other files are done.
+            self.task._bugs.append((self.path, err))
+        return True
+
+
+def _stored_already(frames):
+    """Give a stored frame where all of these are stored with the same pixels, else None."""
+    for frame in frames:
+        query = (RawFrame.filename == frame.filename).project_only()
+        stored = [f for f in query if f.sha256 == frame.sha256]
+        if not stored:
+            return None
+    return stored[0]

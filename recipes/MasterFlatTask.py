@@ -4,13 +4,27 @@ import datetime
 
 from awe.recipes.common import CombineTask, made
 
+from awe.base.errors import AweTypeError
 from awe.model import DomeFlatFrame, MasterFlatFrame, TwilightFlatFrame
 from awe.process import Argument, Unit
+from awe.process.choice import nearness
 from awe.process.flags import disqualifying_bits
+from awe.process.parameters import check_pars
 
 __all__ = ["MasterFlatTask"]
 
 _MIDNIGHT = datetime.timedelta(hours=24)
+_CLASSES = {"domeflat": DomeFlatFrame, "twilightflat": TwilightFlatFrame}
+_WAY = "MasterFlatFrame.process_params.COMBINE_TYPE"
+# Which flats each COMBINE_TYPE uses.
+_USES = {1: ("domeflat", "twilightflat"), 2: ("domeflat",), 3: ("twilightflat",)}
+
+
+def _as_flat(task, name, value):
+    if isinstance(value, _CLASSES[name]):
+        return value
+    msg = f"{task}: {name} is a {_CLASSES[name].__name__}, not {type(value).__name__} {value!r}."
+    raise AweTypeError(msg)
 
 
 class MasterFlatTask(CombineTask):
@@ -18,6 +32,9 @@ class MasterFlatTask(CombineTask):
 
     arguments = (
         Argument("combine", "1 dome and twilight, 2 dome only, 3 twilight only; sets COMBINE_TYPE"),
+        Argument("domeflat", "the DomeFlatFrame to use, instead of the newest", check=_as_flat),
+        Argument("twilightflat", "the TwilightFlatFrame to use, instead of the newest",
+                 check=_as_flat),
     )  # fmt: skip
     product_names = ("MasterFlatFrame",)
     without = ("object", "raw_filenames", "template")
@@ -27,10 +44,7 @@ class MasterFlatTask(CombineTask):
         """Check the arguments and set COMBINE_TYPE."""
         super().check()
         if self.combine is not None:
-            key = "MasterFlatFrame.process_params.COMBINE_TYPE"
-            from awe.process.parameters import check_pars
-
-            self.pars = check_pars({**self.pars, key: self.combine}, self.product_classes())
+            self.pars = check_pars({**self.pars, _WAY: self.combine}, self.product_classes())
 
     def units(self):
         """Find the newest dome and twilight flat of each CCD, filter and night.
@@ -40,36 +54,58 @@ class MasterFlatTask(CombineTask):
         list of Unit
             One for each product.
         """
+        uses = _USES[self.pars.get(_WAY, 1)]
+        given = {n: getattr(self, n) for n in _CLASSES if getattr(self, n) is not None}
+        if given:
+            first = next(iter(given.values()))
+            return [self._unit(given, first.night)]
         groups = {}
-        for name, cls in (("domeflat", DomeFlatFrame), ("twilightflat", TwilightFlatFrame)):
-            for flat in self._flats(cls):
-                key = (flat.chip.name, flat.filter and flat.filter.name, flat.readout.object_id,
-                       flat.night)  # fmt: skip
+        for name in uses:
+            for flat in self._flats(_CLASSES[name]):
+                key = (flat.chip.name, flat.filter and flat.filter.object_id,
+                       flat.readout.object_id, flat.night)  # fmt: skip
                 group = groups.setdefault(key, {})
                 held = group.get(name)
-                if held is None or flat.creation_date > held.creation_date:
+                if held is None or nearness(flat.night, flat) < nearness(held.night, held):
                     group[name] = flat
-        for group in groups.values():
-            self._complete(group)
-        return [Unit(f"{k[0]} {k[1]} {k[3]:%Y-%m-%d}", g) for k, g in groups.items()]
+        for (*_, night), group in groups.items():
+            self._complete(group, night, uses)
+        return [self._unit(group, night) for (*_, night), group in groups.items()]
+
+    def selected_classes(self):
+        """Give the classes of flats that are combined.
+
+        Returns
+        -------
+        tuple of type
+            Dome and twilight flats.
+        """
+        return tuple(_CLASSES.values())
+
+    def _unit(self, flats, night):
+        first = next(iter(flats.values()))
+        name = "" if first.filter is None else f" {first.filter.name}"
+        label = f"{first.chip.name}{name} {night:%Y-%m-%d}"
+        return Unit(label, {"flats": flats, "night": night, "overridden": self._given(flats)})
+
+    def _given(self, flats):
+        return [name for name in flats if getattr(self, name) is not None]
 
     def _flats(self, cls):
-        query = cls.select_all()
-        query = query & (cls.instrument.name == self._instrument_name()) & (cls.is_valid > 0)
+        query = cls.select_all() & (cls.instrument.name == self._instrument_name())
         for name in ("chip", "filter"):
             if getattr(self, name) is not None:
                 query = query & getattr(cls, name).name.like(getattr(self, name))
         if self.date is not None:
             query = query & (cls.night == self.date)
-        return [f for f in query if not f.quality_flags & disqualifying_bits()]
+        return self.good(query)
 
-    def _complete(self, group):
+    def _complete(self, group, night, uses):
         """Add the nearest valid flat of the other kind, where the night has none."""
         present = next(iter(group.values()))
-        for name, cls in (("domeflat", DomeFlatFrame), ("twilightflat", TwilightFlatFrame)):
-            if name in group:
-                continue
-            middle = present.night + _MIDNIGHT
+        middle = night + _MIDNIGHT
+        for name in set(uses) - set(group):
+            cls = _CLASSES[name]
             query = (
                 (cls.chip == present.chip) & (cls.filter == present.filter)
                 & (cls.readout == present.readout) & (cls.is_valid > 0)
@@ -77,10 +113,7 @@ class MasterFlatTask(CombineTask):
             )  # fmt: skip
             found = [f for f in query if not f.quality_flags & disqualifying_bits()]
             if found:
-                group[name] = min(
-                    found,
-                    key=lambda f: (abs(f.night - present.night), -f.creation_date.timestamp()),
-                )
+                group[name] = min(found, key=lambda flat: nearness(night, flat))
 
     def make(self, unit, folder):
         """Make the flat of one CCD and filter.
@@ -97,6 +130,8 @@ class MasterFlatTask(CombineTask):
         list of Product
             The flat.
         """
-        flat = self.with_validity(MasterFlatFrame(**unit.inputs))
-        flat.take_from(list(unit.inputs.values()))
-        return [made(self.making(flat), folder)]
+        flats = unit.inputs["flats"]
+        flat = self.with_validity(MasterFlatFrame(**flats))
+        flat.take_from(list(flats.values()))
+        flat.night = unit.inputs["night"]
+        return [made(self.making(flat, unit.inputs["overridden"]), folder)]

@@ -1,10 +1,12 @@
 """What the recipes have in common: selection of frames, choice of calibrations, making."""
 
-from awe.base.errors import AweLookupError, did_you_mean
-from awe.base.utc import to_utc
+from awe.recipes.arguments import as_names, as_night, as_start, as_text
+from awe.recipes.present import what_exists
+
+from awe.base.errors import AweError, AweLookupError, did_you_mean
 from awe.pixels import kernel_name
-from awe.process import Argument, Making, Task, Unit
-from awe.process.choice import choose
+from awe.process import Argument, Making, Task, Unit, decode
+from awe.process.choice import check_given, choose
 from awe.process.flags import disqualifying_bits
 from awe.store import current
 
@@ -42,22 +44,21 @@ class FrameTask(Task):
     """
 
     arguments = (
-        Argument("instrument", "name of the instrument", required=True),
-        Argument("date", "the night that begins on this date, 'YYYY-MM-DD'"),
-        Argument("template", "start of the observing template, 'YYYY-MM-DDThh:mm:ss'"),
-        Argument("chip", "name of the CCD; * and ? are wildcards"),
-        Argument("filter", "name of the filter; * and ? are wildcards"),
-        Argument("object", "OBJECT of the frames; * and ? are wildcards"),
-        Argument("raw_filenames", "names of the raw frames, instead of the above"),
-    )
+        Argument("instrument", "name of the instrument", required=True, check=as_text),
+        Argument("date", "the night that begins on this date, 'YYYY-MM-DD'", check=as_night),
+        Argument("template", "start of the observing template, 'YYYY-MM-DDThh:mm:ss'",
+                 check=as_start),
+        Argument("chip", "name of the CCD; * and ? are wildcards", check=as_text),
+        Argument("filter", "name of the filter; * and ? are wildcards", check=as_text),
+        Argument("object", "OBJECT of the frames; * and ? are wildcards", check=as_text),
+        Argument("raw_filenames", "names of the raw frames, instead of the above",
+                 check=as_names),
+    )  # fmt: skip
     raw_class = None
 
-    def check(self):
-        """Check times before any work."""
-        if self.date is not None:
-            self.date = to_utc(self.date)
-        if self.template is not None and not hasattr(self.template, "start"):
-            self.template = to_utc(self.template)
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.left_out = {}
 
     def select(self, cls):
         """Select frames by the task's arguments.
@@ -77,30 +78,114 @@ class FrameTask(Task):
             chip=self.chip, filter=self.filter, object=self.object,
         )  # fmt: skip
         if self.raw_filenames is not None:
-            names = [self.raw_filenames] if isinstance(self.raw_filenames, str) else list(
-                self.raw_filenames
-            )  # fmt: skip
-            query = query & cls.filename.in_(names)
-            self._check_found(cls, query, names)
-        bits = disqualifying_bits()
-        good = [f for f in query & (cls.is_valid > 0) if not f.quality_flags & bits]
-        return _each_file_once(good)
+            query = query & cls.filename.in_(self.raw_filenames)
+            self._check_found(cls, query)
+        return _each_file_once(self.good(query))
+
+    def good(self, query):
+        """Leave out what people or the system call bad, and remember how many and why.
+
+        Parameters
+        ----------
+        query : Query
+            Frames or calibrations.
+
+        Returns
+        -------
+        list
+            Those with ``is_valid > 0`` and no disqualifying quality flag.
+        """
+        bits, good = disqualifying_bits(), []
+        for frame in query:
+            bad = frame.quality_flags & bits
+            if frame.is_valid > 0 and not bad:
+                good.append(frame)
+                continue
+            names = ", ".join(f.name for f in decode(bad))
+            reason = f"quality flags {names}" if bad else f"is_valid is {frame.is_valid}"
+            self.left_out[reason] = self.left_out.get(reason, 0) + 1
+        return good
+
+    def execute(self):
+        """Do the work; one unit's failure does not stop the others.
+
+        Returns
+        -------
+        list of Product
+            What was made; `failures` has the rest.
+
+        Raises
+        ------
+        TaskError
+            Nothing could be made.
+        """
+        self.left_out = {}
+        return super().execute()
+
+    def summary(self, count):
+        """Give what was made, what was left out and what failed, grouped by cause.
+
+        Parameters
+        ----------
+        count : int
+            The number of units.
+
+        Returns
+        -------
+        str
+            A few lines.
+        """
+        return "\n".join([super().summary(count), *self._left_out_lines()])
+
+    def _left_out_lines(self):
+        return [f"  {number} left out: {why}" for why, number in self.left_out.items()]
+
+    def selected_classes(self):
+        """Give the classes that the task selects from.
+
+        Returns
+        -------
+        tuple of type
+            By default that of its raw frames.
+        """
+        return (self.raw_class,)
+
+    def nothing_selected(self):
+        """Give the message where no input was found: what was wanted, and what exists."""
+        name = self._instrument_name()
+        given = {n: getattr(self, n) for n in ("date", "template", "chip", "filter", "object")}
+        given = {n: v for n, v in given.items() if v is not None}
+        words = ", ".join(f"{n} {v}" for n, v in given.items())
+        classes = " or ".join(c.__name__ for c in self.selected_classes())
+        head = f"{type(self).__name__}: no {classes} of {name}{' with ' if words else ''}{words}."
+        told = self._left_out_lines()
+        for cls in self.selected_classes():
+            told += [f"  {line}" for line in what_exists(cls, name, given)]
+        return "\n".join([head, *told])
 
     def _instrument_name(self):
         from awe.model import Instrument
 
-        name = getattr(self.instrument, "name", self.instrument)
-        return Instrument.get(name=name).name
+        known = [i.name for i in Instrument.select_all()]
+        if self.instrument in known:
+            return self.instrument
+        msg = (
+            f"{type(self).__name__}: the store has nothing of an instrument "
+            f"{self.instrument!r}.{did_you_mean(self.instrument, known)}"
+        )
+        there = f"It has: {', '.join(known)}." if known else "It is empty: awe ingest PATH --commit"
+        raise AweLookupError(msg, remedy=there)
 
-    def _check_found(self, cls, query, names):
-        found = {f.filename for f in query}
-        missing = [n for n in names if n not in found]
+    def _check_found(self, cls, query):
+        found = set(query.table("filename")["filename"]) if len(query) else set()
+        missing = [n for n in self.raw_filenames if n not in found]
         if missing:
-            known = list(cls.select_all().table("filename")["filename"]) if found else []
-            hint = did_you_mean(missing[0], [str(k) for k in known])
+            known = cls.select(instrument=self.instrument)
+            names = [str(n) for n in known.table("filename")["filename"]] if len(known) else []
             msg = (
-                f"{len(missing)} of {len(names)} raw_filenames are no {cls.__name__} of "
-                f"{self.instrument} that you may see: {missing[0]}.{hint}"
+                f"{len(missing)} of {len(self.raw_filenames)} raw_filenames are no {cls.__name__} "
+                f"of {self.instrument} that you may see and that meets the other arguments: "
+                f"{missing[0]}.{did_you_mean(missing[0], names)}"
             )
             raise AweLookupError(msg)
 
@@ -118,13 +203,14 @@ class FrameTask(Task):
         overridden : list of str
             Gets the name where the user gave it.
         """
-        given = getattr(self, name, None)
-        if given is not None:
-            setattr(product, name, given)
-            overridden.append(name)
-            return
         dependency = next(d for d in product.dependencies if d.name == name)
-        setattr(product, name, choose(frame, dependency, product.process_params))
+        given = getattr(self, name, None)
+        if given is None:
+            setattr(product, name, choose(frame, dependency, product.process_params))
+            return
+        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        setattr(product, name, _fitting(frame, dependency, given, product.process_params))
+        overridden.append(name)
 
     def making(self, product, overridden=()):
         """Give what makes a product with the task's parameters.
@@ -154,6 +240,14 @@ class CombineTask(FrameTask):
     )  # fmt: skip
     group_by = ("chip", "readout", "filter")
 
+    def check(self):
+        """Check the validity before any work."""
+        from awe.model.calibrations import interval_of
+
+        super().check()
+        if self.validity is not None:
+            interval_of(self.validity)
+
     def units(self):
         """Group the raw frames by CCD, read-out mode, filter and night.
 
@@ -172,9 +266,34 @@ class CombineTask(FrameTask):
         return [Unit(_label(frames), {"frames": frames}) for frames in groups.values()]
 
     def with_validity(self, product):
-        """Let a product have the interval that the user wants."""
+        """Let a product have the interval that the user wants.
+
+        Parameters
+        ----------
+        product : Calibration
+            A new one.
+
+        Returns
+        -------
+        Calibration
+            The same.
+        """
         object.__setattr__(product, "_validity", self.validity)
         return product
+
+
+def _fitting(frame, dependency, given, parameters):
+    """Give the first of the user's calibrations that fits a frame, or say why none does."""
+    refusal = None
+    for candidate in given:
+        try:
+            return check_given(frame, dependency, candidate, parameters)
+        except AweError as err:
+            refusal = refusal or err
+    if refusal is None:
+        msg = f"{dependency.name} is an empty list; leave it out for the best one."
+        raise AweLookupError(msg)
+    raise refusal
 
 
 def _label(frames):

@@ -1,6 +1,7 @@
 """How the frames of a raw file are built from its headers and pixels."""
 
 import numpy as np
+from awe.recipes.ingest_geometry import agrees, key_of
 
 from awe.base.errors import AweValueError
 from awe.base.utc import to_utc
@@ -46,17 +47,19 @@ class FrameBuilder:
         What its headers say of each CCD.
     instrument : awe.instruments.Instrument
         What is known of the instrument.
-    corrections : dict
-        Amplifiers that lit frames show, by (instrument, chip, read mode).
+    geometries : dict of tuple to LitGeometry
+        Where the flats of the batch are lit.
     """
 
-    def __init__(self, path, hdus, ccds, instrument, corrections):
+    def __init__(self, path, hdus, ccds, instrument, geometries):
         self.path = path
         self.hdus = hdus
         self.ccds = ccds
         self.instrument_data = instrument
-        self.corrections = corrections
+        self.geometries = geometries
         self.notes = []
+        self.reason = None
+        self._corrected = []
         self.instrument = Instrument.get_or_create(
             name=ccds[0].instrument,
             telescope_name=instrument.telescope or ccds[0].telescope,
@@ -76,11 +79,7 @@ class FrameBuilder:
         from awe.fits import sha256
 
         digest, size = sha256(self.path)
-        texts = {
-            str(h.index): h.header.tostring(sep="\n", endcard=False, padding=False)
-            for h in self.hdus
-            if h.header is not None
-        }
+        texts = {str(h.index): h.text for h in self.hdus}
         return RawFits.get_or_create(
             sha256=digest, size=size, filename=self.path.name, instrument=self.instrument,
             DATE_OBS=self.ccds[0].DATE_OBS, headers=texts,
@@ -131,11 +130,11 @@ class FrameBuilder:
         frame.filename = _filename(ccd, number)
         frame.night = to_utc(night_of(ccd.DATE_OBS, self.instrument.longitude or 0.0))
         frame.exposure = self._exposure(ccd, filter_, template)
-        frame.readout = self._readout(ccd, chip)
+        frame.readout, amplifiers = self._readout(frame, ccd, chip)
         if ccd.kind == "science":
             frame.AIRMSTRT, frame.AIRMEND = ccd.AIRMSTRT, ccd.AIRMEND
             frame.astrom = _astrom(ccd.astrom)
-        self._measure(frame, ccd)
+        self._measure(frame, ccd, amplifiers)
         frame.set_parameters()
         frame.quality_flags = frame.verify()
         return frame
@@ -168,56 +167,79 @@ class FrameBuilder:
 
     # --- geometry ---
 
-    def _readout(self, ccd, chip):
+    def _readout(self, frame, ccd, chip):
+        """Give how the CCD was read out, and its amplifiers."""
         if not ccd.amplifiers:
-            return None
-        key = (ccd.instrument, ccd.chip, ccd.read_mode)
-        values, source = ccd.amplifiers, "header"
-        if key in self.corrections:
-            values, source = self.corrections[key], "lit frames"
+            return None, []
+        geometry = self.geometries.get(key_of(ccd)) if len(ccd.amplifiers) == 1 else None
+        corrected = None if geometry is None else geometry.correct(ccd.amplifiers[0])
+        values = ccd.amplifiers if corrected is None else (corrected,)
         hdus = {n: at for at, n in enumerate(sorted({a["hdu"] for a in ccd.amplifiers}))}
         # In the file of one CCD its HDUs follow the primary one, which may be among them.
         first = 0 if 0 in hdus else 1
         amplifiers = [amplifier_of_header(a, hdus[a["hdu"]] + first) for a in values]
-        return self._same_or_new(chip, ccd, amplifiers, source)
+        if corrected is None:
+            return self._of_header(chip, ccd, amplifiers)
+        self.reason = geometry.reason
+        frame.comments = [f"Geometry: {geometry.reason}."]
+        self.notes.append(f"{chip.name}: {geometry.reason}")
+        return self._of_light(chip, ccd, amplifiers, geometry)
 
-    def _same_or_new(self, chip, ccd, amplifiers, source):
-        """Give the read-out mode of these sections; one of the same name may have others."""
+    def _of_header(self, chip, ccd, amplifiers):
+        for readout in self._modes(chip, ccd, amplifiers, "header"):
+            if _sections(readout.amplifiers) == _sections(amplifiers):
+                return readout, amplifiers
+            if readout.source == "lit frames":
+                # The header was found wrong before.
+                return readout, readout.amplifiers
+            self.notes.append(
+                f"{chip.name}: other pre- and overscan than frames before in {readout.mode!r}"
+            )
+
+    def _of_light(self, chip, ccd, amplifiers, geometry):
+        for readout in self._modes(chip, ccd, amplifiers, "lit frames"):
+            stored = {n: tuple(getattr(readout.amplifiers[0], n)) for n in ("data", *_REGIONS)}
+            if agrees(geometry.lit, stored):
+                return readout, readout.amplifiers
+            if readout.source == "header":
+                self._corrected.append((readout, amplifiers))
+                return readout, amplifiers
+
+    def _modes(self, chip, ccd, amplifiers, source):
+        """Give the read-out modes of one name; a new one where all that are stored are used up."""
         for attempt in range(1, 100):
             mode = ccd.read_mode if attempt == 1 else f"{ccd.read_mode} ({attempt})"
-            binning = ccd.binning
-            readout = Readout.get_or_create(
+            yield Readout.get_or_create(
                 chip=chip, mode=mode, amplifiers=amplifiers, source=source,
-                binning_x=binning[0], binning_y=binning[1],
+                binning_x=ccd.binning[0], binning_y=ccd.binning[1],
             )  # fmt: skip
-            if _sections(readout.amplifiers) == _sections(amplifiers):
-                return readout
-            if source == "lit frames" and readout.source == "header":
-                return self._correct(readout, amplifiers)
-            if readout.source == "lit frames" and source == "header":
-                return readout
         msg = f"{self.path.name}: chip {ccd.chip} has too many geometries in {ccd.read_mode!r}."
         raise AweValueError(msg)
 
-    def _correct(self, readout, amplifiers):
-        readout.amplifiers = amplifiers
-        readout.source = "lit frames"
-        note = f"{readout.chip.name}: the lit frames contradict the header's pre- and overscan"
-        self.notes.append(note)
-        return readout
+    def correct_readouts(self):
+        """Stage the corrections of read-out modes that lit frames have shown to be wrong.
+
+        Returns
+        -------
+        list of Readout
+            Those that have changed, to be committed with the frames.
+        """
+        for readout, amplifiers in self._corrected:
+            readout.amplifiers = amplifiers
+            readout.source = "lit frames"
+        return [readout for readout, _ in self._corrected]
 
     # --- pixels ---
 
-    def _measure(self, frame, ccd):
+    def _measure(self, frame, ccd, amplifiers):
         images = {n: LazyImage(self.path, self.hdus[n]) for n in ccd.extensions}
-        if frame.readout is None:
+        if not amplifiers or len(ccd.raw_shape) != 2:
             whole = np.asarray(images[ccd.extensions[0]])
             frame.imstat = imstat_of(imstat(whole.reshape(-1, whole.shape[-1])))
             return
-        order = sorted(images)
-        hdus = sorted({a.hdu for a in frame.amplifiers})
-        arrays = [np.asarray(images[n]) for n in order]
-        amplifiers = [a.for_pixels(hdus.index(a.hdu)) for a in frame.amplifiers]
+        hdus = sorted({a.hdu for a in amplifiers})
+        arrays = [np.asarray(images[n]) for n in sorted(images)]
+        amplifiers = [a.for_pixels(hdus.index(a.hdu)) for a in amplifiers]
         if len(amplifiers) == 1 and not (amplifiers[0].flip_x or amplifiers[0].flip_y):
             y0, y1, x0, x1 = amplifiers[0].data
             light = arrays[0][y0:y1, x0:x1]

@@ -1,7 +1,9 @@
 """Where the parts of a FITS file lie, and what its headers say."""
 
 import dataclasses
+import itertools
 import os
+import re
 import warnings
 
 import numpy as np
@@ -16,6 +18,8 @@ _CARD = 80
 DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 _UNSIGNED = {8: (-128, "i1"), 16: (1 << 15, "u2"), 32: (1 << 31, "u4"), 64: (1 << 63, "u8")}
 _MAX_HEADER = 4000 * BLOCK
+# Eight signs and an equals sign, of which one is not allowed in a keyword.
+_ILLEGAL_KEYWORD = re.compile(rb"(?=[^=]{0,7}[^A-Z0-9_= -])[!-<>-~][ -<>-~]{7}=")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Hdu:
         Whether the whole file is gzipped, so that offsets cannot be used.
     header : astropy.io.fits.Header or None
         The header; that of the image where it is tile-compressed.
+    text : str
+        The cards as they stand in the file, one a line, without END.
     warnings : tuple of str
         What was illegal but could be read.
     """
@@ -65,6 +71,7 @@ class Hdu:
     blank: int | None = None
     packed: bool = False
     header: object = dataclasses.field(default=None, compare=False, repr=False)
+    text: str = dataclasses.field(default="", compare=False, repr=False)
     warnings: tuple = ()
 
     @property
@@ -103,7 +110,9 @@ def read_headers(path):
     for hdu, text in iterate_hdus(path):
         header, complaints = _parse(text)
         found.append(
-            dataclasses.replace(hdu, header=header, warnings=hdu.warnings + tuple(complaints))
+            dataclasses.replace(
+                hdu, header=header, text=_lines(text), warnings=hdu.warnings + tuple(complaints)
+            )
         )
     if any(hdu.compressed for hdu in found):
         found = _with_image_headers(path, found)
@@ -268,6 +277,12 @@ def _result_dtype(hdu):
     return np.dtype("f4" if hdu.bitpix in (8, 16) else "f8")
 
 
+def _lines(text):
+    """Give the cards of header blocks as lines of text."""
+    cards = (text[i : i + _CARD].decode("latin-1").rstrip() for i in range(0, len(text), _CARD))
+    return "\n".join(itertools.takewhile(lambda card: card != "END", cards))
+
+
 def _parse(text):
     """Make an astropy Header of header blocks, mending what can be mended."""
     from astropy.io import fits
@@ -276,11 +291,23 @@ def _parse(text):
     if text.translate(None, bytes(range(32, 127))):
         complaints.append("characters that FITS does not allow in a header were replaced")
         text = bytes(b if 32 <= b < 127 else (32 if b == 0 else 63) for b in text)
+    text = _ILLEGAL_KEYWORD.sub(lambda found: _legal_keyword(found, complaints), text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = fits.Header.fromstring(text.decode("ascii"))
         _check(header, complaints)
     return header, complaints
+
+
+def _legal_keyword(found, complaints):
+    """Give the keyword of a card with the signs that are allowed in it."""
+    keyword = found.group(0)
+    if found.start() % _CARD:
+        return keyword
+    legal = re.sub(rb"[^A-Z0-9_-]", b"_", keyword.rstrip(b"= ").upper()).ljust(8) + b"="
+    told = keyword.rstrip(b"= ").decode("ascii")
+    complaints.append(f"the illegal keyword '{told}' is read as {legal[:8].decode().rstrip()}")
+    return legal
 
 
 def _check(header, complaints):

@@ -3,7 +3,7 @@
 import datetime
 
 from awe.base import hooks
-from awe.base.errors import AweAttributeError, did_you_mean
+from awe.base.errors import AweAttributeError, AweValueError, did_you_mean
 from awe.base.utc import to_utc
 from awe.model.records import Imstat
 from awe.model.vocabulary import Instrument
@@ -119,6 +119,12 @@ class BaseFrame(DataObject, ProcessTarget):
 
         return read_image(self.path(), name)
 
+    def _check_complete(self):
+        super()._check_complete()
+        if self.sha256 is None:
+            msg = f"{self!r} has no file: a frame without pixels is not stored."
+            raise AweValueError(msg, remedy="Attach one: frame.attach('path/to/file.fits')")
+
     def inspect(self, *, save=None, block=None):
         """Look at the frame in zscale: in a window, or without a display as a PNG.
 
@@ -155,8 +161,9 @@ class BaseFrame(DataObject, ProcessTarget):
         if name not in dependencies:
             msg = f"{cls.__name__} has no calibration {name!r}.{did_you_mean(name, dependencies)}"
             raise AweAttributeError(msg)
-        parameters = None
-        if parameters_class(cls) is not None:
+        # Of a product the parameters are known, of a raw frame those that it would be made with.
+        parameters = self.process_params if isinstance(self, cls) else None
+        if parameters is None and parameters_class(cls) is not None:
             parameters = resolve(cls, self.names())[0]
         return explain(self, dependencies[name], parameters)
 

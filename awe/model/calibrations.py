@@ -9,9 +9,11 @@ from awe.base.utc import to_utc
 from awe.instruments import night_interval
 from awe.model.base import BaseFrame, product_name
 from awe.model.quality import (
+    BIAS_DIFFERENCE,
     BIAS_FLATNESS,
     BIAS_LEVEL,
     BIAS_NOISE,
+    READ_NOISE_DIFFERENCE,
     READ_NOISE_HIGH,
     subwindow_medians,
 )
@@ -21,8 +23,10 @@ from awe.model.stacks import RawStack, check_alike, pair_noise
 from awe.model.vocabulary import Chip, Filter, Instrument, Readout
 from awe.pixels import combine, imstat
 from awe.process import ProcessParameters, Product, parameter
-from awe.process.choice import FOREVER_END, FOREVER_START
+from awe.process.choice import FOREVER_END, FOREVER_START, nearness
+from awe.process.flags import disqualifying_bits
 from awe.store import persistent
+from awe.store.selection import select as select_by_names
 
 __all__ = [
     "BaseCalFrame",
@@ -32,9 +36,40 @@ __all__ = [
     "FrameProduct",
     "ReadNoise",
     "ReadNoiseParameters",
+    "interval_of",
 ]
 
 _DAY = datetime.timedelta(days=1)
+
+
+def interval_of(validity):
+    """Give the interval that a user's validity means.
+
+    Parameters
+    ----------
+    validity : 'forever' or (start, end)
+        Times in any form, UTC.
+
+    Returns
+    -------
+    tuple of (datetime.datetime, datetime.datetime)
+        Start and end.
+
+    Raises
+    ------
+    AweValueError
+        It is neither, or the start is not before the end.
+    """
+    if isinstance(validity, str) and validity == "forever":
+        return FOREVER_START, FOREVER_END
+    if not isinstance(validity, (tuple, list)) or len(validity) != 2:
+        msg = f"validity is 'forever' or (start, end), not {validity!r}."
+        raise AweValueError(msg)
+    start, end = (to_utc(v) for v in validity)
+    if not start < end:
+        msg = f"validity: the start {start} is not before the end {end}."
+        raise AweValueError(msg)
+    return start, end
 
 
 class Calibration(Product):
@@ -73,39 +108,73 @@ class Calibration(Product):
             By default the night of its frames, widened by VALID_NIGHTS_BEFORE and
             VALID_NIGHTS_AFTER of its parameters.
         """
-        if validity == "forever":
-            self.timestamp_start, self.timestamp_end = FOREVER_START, FOREVER_END
-            return
         if validity is not None:
-            if isinstance(validity, str) or len(validity) != 2:
-                msg = f"validity is 'forever' or (start, end), not {validity!r}."
-                raise AweValueError(msg)
-            start, end = (to_utc(v) for v in validity)
-            if not start < end:
-                msg = f"validity: the start {start} is not before the end {end}."
-                raise AweValueError(msg)
-            self.timestamp_start, self.timestamp_end = start, end
+            self.timestamp_start, self.timestamp_end = interval_of(validity)
             return
         begin, end = night_interval(self.night, self.instrument.longitude or 0.0)
         self.timestamp_start = begin - self.process_params.VALID_NIGHTS_BEFORE * _DAY
         self.timestamp_end = end + self.process_params.VALID_NIGHTS_AFTER * _DAY
 
+    def previous(self):
+        """Find the calibration that this one is compared with.
+
+        Returns
+        -------
+        Calibration or None
+            The latest valid one of its class, CCD, read-out mode, filter and overscan method, of
+            the same night or an earlier one.
+        """
+        cls = type(self)
+        query = (
+            (cls.chip == self.chip) & (cls.readout == self.readout) & (cls.filter == self.filter)
+            & (cls.is_valid > 0) & (cls.night <= self.night)
+        )  # fmt: skip
+        if "OVERSCAN_CORRECTION" in self.process_params._attributes:
+            method = self.process_params.OVERSCAN_CORRECTION
+            query = query & (method == cls.process_params.OVERSCAN_CORRECTION)
+        bits = disqualifying_bits()
+        good = [c for c in query if not c.quality_flags & bits and c is not self]
+        return max(good, key=lambda c: (c.night, c.creation_date), default=None)
+
     @classmethod
     def select(cls, **criteria):
-        """Give the valid calibration of a night that was made last.
+        """Give the valid calibration that was made last.
 
         Parameters
         ----------
         **criteria
-            instrument, chip, filter, date (a night), or any attribute.
+            instrument, chip, filter, or any attribute; with date that of the night which begins
+            on it, or else the nearest that serves then.
 
         Returns
         -------
         Calibration or None
             The newest; None where there is none.
         """
-        query = super().select(**criteria)
-        return (query & (cls.is_valid > 0)).max("creation_date")
+        date = criteria.pop("date", None)
+        query = select_by_names(cls, {n: v for n, v in criteria.items() if v is not None})
+        query = query & (cls.is_valid > 0)
+        if date is None:
+            return query.max("creation_date")
+        night = to_utc(date).replace(hour=0, minute=0, second=0, microsecond=0)
+        serving = [c for c in query if c.serves_night(night)]
+        return min(serving, key=lambda c: nearness(night, c), default=None)
+
+    def serves_night(self, night):
+        """Tell whether the calibration is valid at some time of a night.
+
+        Parameters
+        ----------
+        night : datetime.datetime
+            The date on which it begins.
+
+        Returns
+        -------
+        bool
+            True where the intervals overlap.
+        """
+        begin, end = night_interval(night, self.instrument.longitude or 0.0)
+        return self.timestamp_start < end and self.timestamp_end > begin
 
 
 class FrameProduct(BaseFrame, Product):
@@ -217,6 +286,10 @@ class ReadNoiseParameters(ProcessParameters):
     REJECTION_THRESHOLD = parameter("Clip", float, 5.0, unit="sigma", low=1.0)
     MAXIMUM_ITERATIONS = parameter("Clips at most", int, 5, low=1, high=100)
     MAXIMUM_READNOISE = parameter("Limit", float, 100.0, unit="adu", low=0, critical=False)
+    MAXIMUM_READNOISE_DIFFERENCE = parameter("Limit of its change", float, 0.5, unit="adu", low=0,
+                                             critical=False)  # fmt: skip
+    MAXIMUM_BIAS_DIFFERENCE = parameter("Limit of the mean difference of two biases", float, 10.0,
+                                        unit="adu", low=0, critical=False)  # fmt: skip
     VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
                                     unit="d", critical=False)  # fmt: skip
     VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
@@ -231,6 +304,7 @@ class ReadNoise(Calibration):
     raw_bias_frames = persistent("The biases", [RawBiasFrame])
     process_params = persistent("Parameters", ReadNoiseParameters)
     read_noise = persistent("RMS of the difference of two biases / sqrt(2)", float, unit="adu")
+    prev = persistent("The read noise that it was compared with", "ReadNoise")
     mean_diff = persistent("Mean of the difference", float, unit="adu")
     median_diff = persistent("Median of the difference", float, unit="adu")
 
@@ -245,7 +319,7 @@ class ReadNoise(Calibration):
         check_alike(frames)
         if len(frames) < 2:
             msg = f"The read noise needs at least 2 biases; {self.chip.name} has {len(frames)}."
-            raise AweValueError(msg)
+            raise AweValueError(msg, cause="fewer than 2 biases for the read noise")
         parameters = self.process_params
         stack = RawStack(frames, parameters.OVERSCAN_CORRECTION)
         self.read_noise, self.mean_diff, self.median_diff = pair_noise(
@@ -254,9 +328,31 @@ class ReadNoise(Calibration):
         self.set_validity(getattr(self, "_validity", None))
 
     def verify(self):
-        """Set READ_NOISE_HIGH where the limit is passed."""
+        """Compute the flag of the level.
+
+        Returns
+        -------
+        int
+            READ_NOISE_HIGH or 0.
+        """
         too_high = self.read_noise > self.process_params.MAXIMUM_READNOISE
         return READ_NOISE_HIGH if too_high else 0
+
+    def compare(self):
+        """Compute the flag of the changes: of the noise, and of the level between biases.
+
+        Returns
+        -------
+        int
+            READ_NOISE_DIFFERENCE or 0.
+        """
+        limits = self.process_params
+        self.prev = self.previous()
+        changed = abs(self.mean_diff) > limits.MAXIMUM_BIAS_DIFFERENCE
+        if self.prev is not None:
+            change = abs(self.read_noise - self.prev.read_noise)
+            changed |= change > limits.MAXIMUM_READNOISE_DIFFERENCE
+        return READ_NOISE_DIFFERENCE if changed else 0
 
     def summary(self):
         """Give the words for `repr`."""
@@ -273,7 +369,8 @@ class BiasFrameParameters(ProcessParameters):
                                  unit="adu", low=0, critical=False)  # fmt: skip
     MAXIMUM_STDEV = parameter("Limit of the standard deviation", float, 10.0, unit="adu", low=0,
                               critical=False)  # fmt: skip
-    MAXIMUM_STDEV_DIFFERENCE = parameter("Limit of its change", float, 10.0, unit="adu", low=0,
+    MAXIMUM_STDEV_DIFFERENCE = parameter("Limit of the stdev of the difference from the previous "
+                                         "bias", float, 10.0, unit="adu", low=0,
                                          critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
                                         float, 100000.0, unit="adu", low=0,
@@ -296,6 +393,8 @@ class BiasFrame(BaseCalFrame):
     read_noise = persistent("Read noise by which the clip is set", ReadNoise)
     prev = persistent("The bias that it was compared with", "BiasFrame")
     process_params = persistent("Parameters", BiasFrameParameters)
+    stdev_diff = persistent("Standard deviation of the difference from `prev`", float,
+                            unit="adu")  # fmt: skip
     subwin_flatness = persistent("Max - min of the medians of 32 sub-windows", float, unit="adu")
     subwin_stdev = persistent("Standard deviation of these medians", float, unit="adu")
 
@@ -322,7 +421,13 @@ class BiasFrame(BaseCalFrame):
         self.set_validity(getattr(self, "_validity", None))
 
     def verify(self):
-        """Set the flags of level, noise and flatness."""
+        """Compute the flags of level, noise and flatness.
+
+        Returns
+        -------
+        int
+            BIAS_LEVEL, BIAS_NOISE, BIAS_FLATNESS or their sum.
+        """
         limits, flags = self.process_params, 0
         if limits.OVERSCAN_CORRECTION and abs(self.imstat.mean) > limits.MAXIMUM_ABS_MEAN:
             flags |= BIAS_LEVEL
@@ -335,4 +440,17 @@ class BiasFrame(BaseCalFrame):
             flags |= BIAS_FLATNESS
         return flags
 
+    def compare(self):
+        """Compute the flag of the difference from the previous bias.
 
+        Returns
+        -------
+        int
+            BIAS_DIFFERENCE or 0.
+        """
+        self.prev = self.previous()
+        if self.prev is None:
+            return 0
+        self.stdev_diff = float(imstat(self.data - self.prev.data).stdev)
+        limit = self.process_params.MAXIMUM_STDEV_DIFFERENCE
+        return BIAS_DIFFERENCE if self.stdev_diff > limit else 0

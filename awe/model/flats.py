@@ -4,7 +4,7 @@ import numpy as np
 
 from awe.base.errors import AweValueError
 from awe.model.calibrations import BaseCalFrame, BiasFrame
-from awe.model.quality import FLAT_FLATNESS, subwindow_medians
+from awe.model.quality import FLAT_DIFFERENCE, FLAT_FLATNESS, subwindow_medians
 from awe.model.raw import RawDomeFlatFrame, RawTwilightFlatFrame
 from awe.model.stacks import RawStack, check_alike, noise_of
 from awe.model.vocabulary import Lamp
@@ -34,7 +34,9 @@ class BaseFlatFrame(BaseCalFrame):
 
     abstract = True
     unit = "1"
+    prev = persistent("The flat that it was compared with", "BaseFlatFrame")
     subwin_flatness = persistent("Max - min of the medians of 32 sub-windows", float)
+    subwin_diff = persistent("Largest change of the medians of 32 sub-windows since `prev`", float)
 
     def keep_flat(self, flat, error):
         """Keep a normalised flat and its statistics.
@@ -53,9 +55,32 @@ class BaseFlatFrame(BaseCalFrame):
         self.set_validity(getattr(self, "_validity", None))
 
     def verify(self):
-        """Set FLAT_FLATNESS where the sub-windows differ by more than the limit."""
+        """Compute the flag of the flatness.
+
+        Returns
+        -------
+        int
+            FLAT_FLATNESS where the sub-windows differ by more than the limit, else 0.
+        """
         limit = self.process_params.MAXIMUM_SUBWIN_FLATNESS
         return FLAT_FLATNESS if self.subwin_flatness > limit else 0
+
+    def compare(self):
+        """Compute the flag of the difference from the previous flat.
+
+        Returns
+        -------
+        int
+            FLAT_DIFFERENCE where the ratio of both changes by more than the limit, else 0.
+        """
+        self.prev = self.previous()
+        if self.prev is None:
+            return 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            medians = subwindow_medians(self.data / self.prev.data)
+        self.subwin_diff = float(np.nanmax(np.abs(medians - 1)))
+        limit = self.process_params.MAXIMUM_SUBWIN_DIFF
+        return FLAT_DIFFERENCE if self.subwin_diff > limit else 0
 
 
 class CombinedFlatFrame(BaseFlatFrame):
@@ -110,6 +135,8 @@ class DomeFlatFrameParameters(ProcessParameters):
     MINIMUM_FRAMES = parameter("Least number of raw flats", int, 2, low=1, critical=False)
     MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
                                         float, 1.0, low=0, critical=False)  # fmt: skip
+    MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
+                                    float, 0.1, low=0, critical=False)  # fmt: skip
     VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
                                     unit="d", critical=False)  # fmt: skip
     VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
@@ -127,6 +154,17 @@ class DomeFlatFrame(CombinedFlatFrame):
     lamp = persistent("Lamp that was on", Lamp)
     process_params = persistent("Parameters", DomeFlatFrameParameters)
 
+    def take_from(self, frames):
+        """Take what stays the same from the raw flats, the lamp too.
+
+        Parameters
+        ----------
+        frames : sequence of RawDomeFlatFrame
+            At least one.
+        """
+        super().take_from(frames)
+        self.lamp = frames[0].lamp
+
 
 class TwilightFlatFrameParameters(ProcessParameters):
     """How a twilight flat is made, and its limits."""
@@ -136,6 +174,8 @@ class TwilightFlatFrameParameters(ProcessParameters):
     MINIMUM_FRAMES = parameter("Least number of raw flats", int, 2, low=1, critical=False)
     MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
                                         float, 1.0, low=0, critical=False)  # fmt: skip
+    MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
+                                    float, 0.1, low=0, critical=False)  # fmt: skip
     VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
                                     unit="d", critical=False)  # fmt: skip
     VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
@@ -162,6 +202,8 @@ class MasterFlatFrameParameters(ProcessParameters):
                                    float, 64.0, unit="pix", low=4.0)  # fmt: skip
     MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
                                         float, 1.0, low=0, critical=False)  # fmt: skip
+    MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
+                                    float, 0.1, low=0, critical=False)  # fmt: skip
     VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
                                     unit="d", critical=False)  # fmt: skip
     VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
@@ -182,6 +224,11 @@ class MasterFlatFrame(BaseFlatFrame):
         """Combine dome and twilight flat, as far as they are there."""
         parameters = self.process_params
         way = parameters.COMBINE_TYPE
+        # What is not used is no input.
+        if way == 2:
+            self.twilightflat = None
+        if way == 3:
+            self.domeflat = None
         if way == 1 and (self.domeflat is None or self.twilightflat is None):
             missing = "dome" if self.domeflat is None else "twilight"
             self.steps_not_done = [f"large and small scales apart: there is no {missing} flat"]

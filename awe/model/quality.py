@@ -9,10 +9,10 @@ __all__ = [
     "BIAS_FLATNESS",
     "BIAS_LEVEL",
     "BIAS_NOISE",
-    "FEW_FRAMES",
     "FLAT_DIFFERENCE",
     "FLAT_FLATNESS",
     "FLAT_LEVEL",
+    "READ_NOISE_DIFFERENCE",
     "READ_NOISE_HIGH",
     "SATURATED",
     "subwindow_medians",
@@ -21,13 +21,19 @@ __all__ = [
 BIAS_LEVEL = register_flag("BIAS_LEVEL", 1, "mean of the bias beyond MAXIMUM_ABS_MEAN")
 BIAS_NOISE = register_flag("BIAS_NOISE", 2, "stdev of the bias beyond MAXIMUM_STDEV")
 BIAS_FLATNESS = register_flag("BIAS_FLATNESS", 4, "medians of sub-windows of the bias differ")
-BIAS_DIFFERENCE = register_flag("BIAS_DIFFERENCE", 8, "bias differs from the one before")
+# That a calibration differs from the one before does not tell which of the two is bad.
+BIAS_DIFFERENCE = register_flag(
+    "BIAS_DIFFERENCE", 8, "bias differs from the one before", disqualifies=False
+)
 READ_NOISE_HIGH = register_flag("READ_NOISE_HIGH", 16, "read noise beyond MAXIMUM_READNOISE")
 FLAT_LEVEL = register_flag("FLAT_LEVEL", 32, "level of a raw flat outside its limits")
 FLAT_FLATNESS = register_flag("FLAT_FLATNESS", 64, "medians of sub-windows of the flat differ")
-FLAT_DIFFERENCE = register_flag("FLAT_DIFFERENCE", 128, "flat differs from the one before")
-FEW_FRAMES = register_flag(
-    "FEW_FRAMES", 256, "made from fewer frames than MINIMUM_FRAMES", disqualifies=False
+FLAT_DIFFERENCE = register_flag(
+    "FLAT_DIFFERENCE", 128, "flat differs from the one before", disqualifies=False
+)
+READ_NOISE_DIFFERENCE = register_flag(
+    "READ_NOISE_DIFFERENCE", 256, "read noise, or the level between biases, has changed",
+    disqualifies=False,
 )
 SATURATED = register_flag(
     "SATURATED", 512, "more pixels are saturated than a frame should have", disqualifies=False

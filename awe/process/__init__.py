@@ -1,7 +1,7 @@
 """Making something from something: products, parameters, tasks, choice and lineage."""
 
 from awe.process.choice import CalibrationNotFound, Dependency, choose, explain
-from awe.process.flags import decode, register_flag
+from awe.process.flags import decode, flags_table, register_flag
 from awe.process.lineage import Lineage
 from awe.process.parameters import ProcessParameters, parameter, resolve
 from awe.process.product import Making, ProcessTarget, Product
@@ -23,6 +23,7 @@ __all__ = [
     "choose",
     "decode",
     "explain",
+    "flags_table",
     "parameter",
     "register_flag",
     "resolve",

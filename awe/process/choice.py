@@ -3,7 +3,8 @@
 import dataclasses
 import datetime
 
-from awe.base.errors import AweLookupError
+from awe.base.errors import AweLookupError, AweTypeError, AweValueError
+from awe.base.utc import EPOCH
 from awe.process.flags import decode, disqualifying_bits
 from awe.process.parameters import parameters_class
 from awe.store import registry
@@ -15,14 +16,17 @@ __all__ = [
     "Candidate",
     "Dependency",
     "Explanation",
+    "check_given",
     "choose",
     "explain",
     "is_forever",
+    "nearness",
 ]
 
 FOREVER_START = datetime.datetime(1900, 1, 1)
 FOREVER_END = datetime.datetime(2200, 1, 1)
 _NEAREST = 3
+_MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 class CalibrationNotFound(AweLookupError):
@@ -101,13 +105,29 @@ def is_forever(calibration):
     )
 
 
-def _rank(frame, calibration):
-    """Order: finite interval, fewest nights, newest, highest object_id: total."""
-    nights = 0
-    if calibration.night is not None and frame.night is not None:
-        nights = abs((calibration.night - frame.night).days)
-    newest = -calibration.creation_date.timestamp()
+def nearness(night, calibration):
+    """Give the place of a calibration in the order of choice.
+
+    Parameters
+    ----------
+    night : datetime.datetime
+        The night of what is to be calibrated.
+    calibration : Product
+        A calibration that serves.
+
+    Returns
+    -------
+    tuple
+        Smaller is better: a finite interval before a forever one, then the fewest nights
+        between, then the newest, then the highest object_id.
+    """
+    nights = abs((calibration.night - night).days)
+    newest = (EPOCH - calibration.creation_date) // _MICROSECOND
     return (is_forever(calibration), nights, newest, -int(calibration.object_id, 16))
+
+
+def _rank(frame, calibration):
+    return nearness(frame.night, calibration)
 
 
 def _frame_value(frame, name):
@@ -174,6 +194,55 @@ def choose(frame, dependency, parameters=None):
     classes = " or ".join(dependency.class_names)
     cause = f"no {classes} serves as {dependency.name}"
     raise CalibrationNotFound(_why_none(frame, dependency, parameters), cause=cause)
+
+
+def check_given(frame, dependency, given, parameters=None):
+    """Check a calibration that the user gave instead of the choice.
+
+    It need not be valid at the time of the frame nor be free of quality flags, but it must be
+    of the right class and belong to the same CCD, read out and corrected in the same way.
+
+    Parameters
+    ----------
+    frame : DBObject
+        What is to be calibrated.
+    dependency : Dependency
+        What is needed.
+    given : DBObject
+        What the user gave.
+    parameters : ProcessParameters, optional
+        Those of the product. By default they are not compared.
+
+    Returns
+    -------
+    Product
+        The same calibration.
+
+    Raises
+    ------
+    AweTypeError
+        It is of another class.
+    AweValueError
+        It does not fit; the message names the criterion.
+    """
+    classes = tuple(registry.find_class(name) for name in dependency.class_names)
+    if not isinstance(given, classes):
+        msg = (
+            f"{dependency.name} is a {' or a '.join(dependency.class_names)} object, not "
+            f"{type(given).__name__} {given!r}."
+        )
+        raise AweTypeError(msg)
+    verdicts = _verdicts(frame, given, dependency, parameters)
+    for name, (met, has) in verdicts.items():
+        if not met and name not in ("interval", "is_valid", "quality_flags"):
+            source = frame if name in dependency.match else parameters
+            wanted = getattr(source, name, None)
+            msg = (
+                f"The {dependency.name} given, {given!r}, does not fit {frame!r}: its {name} is "
+                f"{has}, needed is {_text(wanted)}."
+            )
+            raise AweValueError(msg)
+    return given
 
 
 def explain(frame, dependency, parameters=None):

@@ -4,7 +4,14 @@ import dataclasses
 
 from awe.base.errors import AweValueError
 
-__all__ = ["QualityFlag", "decode", "flag", "flags_table", "register_flag"]
+__all__ = [
+    "QualityFlag",
+    "decode",
+    "disqualifying_bits",
+    "flag",
+    "flags_table",
+    "register_flag",
+]
 
 _flags = {}
 
@@ -93,7 +100,13 @@ def decode(value):
 
 
 def disqualifying_bits():
-    """Give the sum of all bits with which a calibration is not chosen."""
+    """Give the sum of all bits with which a frame or calibration is not used.
+
+    Returns
+    -------
+    int
+        The sum.
+    """
     return sum(f.bit for f in _flags.values() if f.disqualifies)
 
 
@@ -108,5 +121,3 @@ def flags_table():
     rows = sorted(_flags.values(), key=lambda f: f.bit)
     return "\n".join(f"{f.bit:>6}  {f.name:<22} {f.description}" for f in rows)
 
-
-__all__ += ["disqualifying_bits"]

@@ -1,5 +1,7 @@
 """Lineage as a tree: from a product down to the raw files, with parameters and versions."""
 
+import collections
+
 from awe.store.relations import dependents_of
 
 __all__ = ["Lineage", "dependents"]
@@ -42,9 +44,9 @@ class Lineage:
         list of DBObject or Restricted
             The top first.
         """
-        found, seen, waiting = [], set(), [self.top]
+        found, seen, waiting = [], set(), collections.deque([self.top])
         while waiting:
-            obj = waiting.pop(0)
+            obj = waiting.popleft()
             key = getattr(obj, "object_id", id(obj))
             if key not in seen:
                 seen.add(key)
@@ -147,12 +149,17 @@ def dependents(obj):
     list of DBObject
         Those the user may see, nearest first.
     """
-    found, seen, waiting = [], {obj.object_id}, [obj]
+    found, seen, waiting = [], {obj.object_id}, collections.deque([obj])
     while waiting:
-        for other in dependents_of(waiting.pop(0))[0]:
-            made_from = getattr(type(other), "inputs", ())
-            if other.object_id not in seen and made_from:
+        origin = waiting.popleft()
+        for other in dependents_of(origin)[0]:
+            # A link need not mean descent: a bias names the one it was compared with.
+            if other.object_id not in seen and _is_made_from(other, origin):
                 seen.add(other.object_id)
                 found.append(other)
                 waiting.append(other)
     return found
+
+
+def _is_made_from(obj, origin):
+    return hasattr(type(obj), "input_objects") and any(o is origin for _, o in obj.input_objects())

@@ -1,17 +1,17 @@
 """What it means to make something from something: products and the record of their making."""
 
 import datetime
+import functools
 import hashlib
 import importlib.metadata
 import json
 import platform
 import socket
-import sys
 import time
 
-from awe import __version__
 from awe.base.errors import AweError, AweValueError
 from awe.base.utc import now
+from awe.base.version import __version__
 from awe.process.flags import decode
 from awe.process.parameters import parameters_class, resolve
 from awe.store import DBObject, current, persistent
@@ -119,7 +119,13 @@ class Product(ProcessTarget):
     made_in = persistent("How long it took", float, unit="s")
 
     def make(self):
-        """Make the product from its inputs and parameters; each class says how."""
+        """Make the product from its inputs and parameters; each class says how.
+
+        Raises
+        ------
+        NotImplementedError
+            The class does not say how.
+        """
         raise NotImplementedError
 
     def verify(self):
@@ -131,6 +137,16 @@ class Product(ProcessTarget):
             The flags; by default none is set.
         """
         return self.quality_flags
+
+    def compare(self):
+        """Compare the product with the one before it.
+
+        Returns
+        -------
+        int
+            Flags to be added to `quality_flags`; by default there is nothing to compare with.
+        """
+        return 0
 
     def input_objects(self):
         """Give the inputs in their order.
@@ -227,20 +243,18 @@ class Making:
         product.made_by = current.context().user_name
         product.made_on = socket.gethostname()
         product.creation_date = now()
-        product.quality_flags = product.verify()
+        product.quality_flags = product.verify() | product.compare()
         product.made_in = time.perf_counter() - began
         return product
 
 
+@functools.cache
 def _library_versions():
     versions = [f"python {platform.python_version()}"]
     for name in _LIBRARIES:
-        module = sys.modules.get(name)
-        version = getattr(module, "__version__", None)
-        if version is None:
-            try:
-                version = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                continue
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
         versions.append(f"{name} {version}")
-    return versions
+    return tuple(versions)

@@ -1,15 +1,18 @@
 """Tasks: select inputs, make products one by one, tell what failed and why."""
 
 import dataclasses
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
-from awe.base.errors import AweError, AweTypeError, did_you_mean
+from awe.base.errors import AweError, AweTypeError, AweValueError, did_you_mean
 from awe.base.progress import track
 from awe.process.parameters import check_pars
 from awe.store import current
+from awe.store.commit import closure
 
-__all__ = ["Argument", "Failure", "Task", "TaskError", "Unit"]
+__all__ = ["Argument", "Failure", "Task", "TaskError", "Unit", "as_flag", "as_folder"]
 
 
 class TaskError(AweError):
@@ -28,12 +31,68 @@ class Argument:
         Its value where none is given.
     required : bool
         Whether it must be given.
+    check : callable or None
+        Called with the task's class name, the argument's and the value; gives the value to use,
+        or raises.
     """
 
     name: str
     doc: str
     default: object = None
     required: bool = False
+    check: object = None
+
+
+def as_flag(task, name, value):
+    """Take True, False, 1 or 0 as an argument.
+
+    Parameters
+    ----------
+    task, name : str
+        The task and its argument, for the message.
+    value : object
+        What the user gave.
+
+    Returns
+    -------
+    bool
+        The value.
+
+    Raises
+    ------
+    AweTypeError
+        It is something else.
+    """
+    if isinstance(value, (bool, int)) and value in (0, 1):
+        return bool(value)
+    msg = f"{task}: {name} is True or False, not {type(value).__name__} {value!r}."
+    raise AweTypeError(msg)
+
+
+def as_folder(task, name, value):
+    """Take a folder as an argument.
+
+    Parameters
+    ----------
+    task, name : str
+        The task and its argument, for the message.
+    value : object
+        What the user gave.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    AweTypeError
+        It is no path.
+    """
+    if isinstance(value, (str, Path)):
+        return Path(value).expanduser()
+    msg = f"{task}: {name} is a path or None, not {type(value).__name__} {value!r}."
+    raise AweTypeError(msg)
 
 
 @dataclasses.dataclass
@@ -72,7 +131,25 @@ class Failure:
         """The first line of the reason, the same for all that fail for it."""
         if isinstance(self.error, AweError):
             return self.error.cause
-        return f"{type(self.error).__name__}: {str(self.error).splitlines()[:1]}"
+        first = (str(self.error).splitlines() or [""])[0]
+        return f"{type(self.error).__name__}: {first}"
+
+
+class _Scratch:
+    """A folder for the files of one unit, removed at the latest when nobody refers to it."""
+
+    prefix = ".awe-task-"
+
+    def __init__(self, parent):
+        try:
+            if parent is not None:
+                parent.mkdir(parents=True, exist_ok=True)
+            made = tempfile.mkdtemp(prefix=self.prefix, dir=parent)
+        except OSError as err:
+            msg = f"No file can be written into {parent or 'the temporary folder'}: {err}."
+            raise AweValueError(msg, remedy="Give another folder=, or None.") from err
+        self.folder = Path(made)
+        self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 
 class _TaskMeta(type):
@@ -107,9 +184,9 @@ class Task(metaclass=_TaskMeta):
 
     arguments = (
         Argument("commit", "whether to store the products; False does all the work and stores "
-                           "nothing", False),
+                           "nothing", False, check=as_flag),
         Argument("pars", "process parameters, {'Class.process_params.NAME': value}"),
-        Argument("folder", "where the files are left; None leaves none", "."),
+        Argument("folder", "where the files are left; None leaves none", ".", check=as_folder),
     )  # fmt: skip
     product_names = ()
 
@@ -125,7 +202,10 @@ class Task(metaclass=_TaskMeta):
             if argument.required and arguments.get(name) is None:
                 msg = f"{type(self).__name__} needs the argument {name}: {argument.doc}."
                 raise AweTypeError(msg)
-            setattr(self, name, arguments.get(name, argument.default))
+            value = arguments.get(name, argument.default)
+            if value is not None and argument.check is not None:
+                value = argument.check(type(self).__name__, name, value)
+            setattr(self, name, value)
         self.pars = check_pars(getattr(self, "pars", None), self.product_classes())
         self.products = []
         self.failures = []
@@ -227,22 +307,33 @@ class Task(metaclass=_TaskMeta):
         list of Product
             What was made.
         """
-        folder, temporary = self._folder()
-        products = self.make(unit, folder)
-        if self.commit:
-            current.context().commit(*products)
-        for product in products:
-            object.__setattr__(product, "_scratch", temporary)
+        scratch = _Scratch(self.folder)
+        try:
+            products = self.make(unit, scratch.folder)
+            new = closure(products)
+            if self.commit:
+                current.context().commit(*products)
+            if self.folder is not None:
+                self._leave(new)
+        except BaseException:
+            scratch.remove()
+            raise
+        if self.folder is None and not self.commit:
+            # The folder lives as long as the uncommitted products that refer to it.
+            for obj in new:
+                object.__setattr__(obj, "_scratch", scratch)
+        else:
+            scratch.remove()
         return products
 
-    def _folder(self):
-        if self.folder is not None:
-            folder = Path(self.folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder, None
-        # The folder lives as long as the products that refer to it.
-        temporary = tempfile.TemporaryDirectory(prefix="awe-", ignore_cleanup_errors=True)
-        return Path(temporary.name), temporary
+    def _leave(self, new):
+        """Move the files into the user's folder, once all of the unit are made and stored."""
+        for obj in new:
+            local = getattr(obj, "_local_path", None)
+            if local is not None and local.parent.name.startswith(_Scratch.prefix):
+                target = (self.folder / local.name).absolute()
+                local.rename(target)
+                object.__setattr__(obj, "_local_path", target)
 
     def nothing_selected(self):
         """Give the message where no input was found."""
@@ -278,7 +369,7 @@ class Task(metaclass=_TaskMeta):
             more = f" and {len(failures) - 3} more" if len(failures) > 3 else ""
             lines.append(f"  {len(failures)} failed ({labels}{more}): {cause}")
             whole = str(failures[0].error).splitlines()
-            rest = whole if whole and whole[0] != cause else whole[1:]
+            rest = whole[1:] if whole and cause.endswith(whole[0]) else whole
             lines += [f"    {line.strip()}" for line in rest]
         return "\n".join(lines)
 

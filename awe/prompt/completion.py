@@ -6,10 +6,11 @@ from awe.base.errors import AweError
 from awe.process import Task
 from awe.prompt import namespace
 from awe.store import current
-from awe.store.attributes import Path, path_of
+from awe.store.attributes import path_of
 from awe.store.kinds import LinkKind, StrKind
 from awe.store.meta import DBMeta
 from awe.store.objects import DBObject, OwnedRecord
+from awe.store.selection import values_of
 from awe.store.terms import Term
 
 __all__ = ["Completer"]
@@ -26,7 +27,9 @@ _LISTED = re.compile(
 _ARGUMENT = re.compile(rf"(?P<call>{_DOTTED})\((?P<before>[^()]*?)(?P<name>{_NAME})\s*=\s*{_TEXT}")
 _PROJECT = re.compile(rf"\bcontext\.(?:set_project|find_project)\(\s*{_TEXT}")
 _WORD = re.compile(r"(?<![\w.])(?P<typed>\w+)$")
-_MOST = 500
+_LAST = "\U0010ffff"
+_MOST_SHOWN = 200
+_MOST_VALUES = 100_000
 
 
 class Completer:
@@ -106,7 +109,7 @@ class Completer:
             if match is not None:
                 typed = match["typed"]
                 words = [_escaped(word, match["quote"]) for word in values(match)]
-                return typed, "value", _beginning(typed, words)
+                return typed, "value", _beginning(typed, words)[:_MOST_SHOWN]
         if _inside_text(text):
             return "", "value", []
         match = _ATTRIBUTE.search(text)
@@ -122,7 +125,7 @@ class Completer:
 
     def _compared(self, match):
         term = self._resolve(match["term"])
-        return _values(term._path) if isinstance(term, Term) else []
+        return _values(term._path, match["typed"]) if isinstance(term, Term) else []
 
     def _projects(self, match):
         return sorted(project.name for project in current.context().projects())
@@ -132,18 +135,19 @@ class Completer:
         cls = self._resolve(owner) if method in ("select", "get", "get_or_create") else None
         if isinstance(cls, DBMeta):
             other_names = getattr(cls, "select_names", {})
-            return _values(path_of(cls, other_names.get(match["name"], match["name"])))
+            name = other_names.get(match["name"], match["name"])
+            return _values(path_of(cls, name), match["typed"])
         task = self._resolve(match["call"])
         if isinstance(task, type) and issubclass(task, Task):
-            return self._task_argument(match["name"])
+            return self._task_argument(match["name"], match["typed"])
         return []
 
-    def _task_argument(self, name):
+    def _task_argument(self, name, typed):
         """Give the names in the vocabulary that an argument such as ``chip`` stands for."""
         cls = self._names.get(name.capitalize())
         if not isinstance(cls, DBMeta) or not cls.vocabulary or "name" not in cls._attributes:
             return []
-        return _values(path_of(cls, "name"))
+        return _values(path_of(cls, "name"), typed)
 
     # --- attributes ---
 
@@ -175,16 +179,24 @@ class Completer:
         return value
 
 
-def _values(path):
-    """Give the texts that exist at the end of a path; for a link the names behind it."""
-    from awe.store.selection import values_of
+def _values(path, typed):
+    """Give texts that exist at the end of a path and begin with what was typed.
 
-    kind = path.kind
-    if isinstance(kind, LinkKind):
+    For a link they are the names behind it.
+    """
+    if isinstance(path.kind, LinkKind):
         path = path.step("name")
     if not isinstance(path.kind, StrKind):
         return []
-    return values_of(Path(path.cls, path.attributes), _MOST)
+    rest = path.split()[1]
+    if rest is not None:
+        return _values(rest, typed)
+    if not (path.attribute.unique and len(path.attributes) == 1):
+        return values_of(path, most=_MOST_VALUES)
+    # Every object has its own value: of a million only those that fit are read.
+    term = Term(path)
+    query = term.between(typed, typed + _LAST) if typed else path.cls.select_all()
+    return sorted(filter(None, (getattr(obj, path.attribute.name) for obj in query[:_MOST_SHOWN])))
 
 
 def _escaped(word, quote):

@@ -72,10 +72,15 @@ def help_text(thing):
     if isinstance(thing, (DBMeta, RecordMeta)):
         return _class_text(thing)
     if isinstance(thing, type) and issubclass(thing, Task):
-        return f"{thing.__name__}\n\n{_unindented(thing.__doc__)}\n{_methods(thing)}"
+        return f"{thing.__name__}\n\n{_unindented(thing.__doc__)}\n\n{_usage(thing)}\n"
     if isinstance(thing, Term):
         return f"{thing._path}: {thing._path.attribute.__doc__}\n"
     return None
+
+
+def _usage(task):
+    needed = [f"{a.name}=..." for a in task._arguments.values() if a.required]
+    return f"To run it: {task.__name__}({', '.join([*needed, 'commit=True'])}).execute()"
 
 
 def _class_text(cls):

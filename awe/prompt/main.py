@@ -126,7 +126,7 @@ def _ingest(arguments):
 
         task = IngestTask(**vars(given))
         task.execute()
-        return task.status
+        return task.exit_status
 
 
 def _demo(arguments):

@@ -8,14 +8,12 @@ import sys
 
 import numpy as np
 
-from awe.base.environment import home
 from awe.prompt import users
 from awe.store import current, open_context, registry
 
 __all__ = ["build", "ingest", "lazy_names", "load_named", "open_session", "report"]
 
-# Names whose modules are imported when a line or a script first speaks of them.
-_SERVICES = {"Pars": "awe.process", "dpu": "awe.dpu", "lpu": "awe.dpu"}
+# The modules of names that are imported when a line or a script first speaks of them.
 _lazy = {}
 
 
@@ -133,15 +131,14 @@ def load_named(source):
 
 
 def _find_lazy():
-    """Give the module of each Task of ours, and of the services that are installed."""
+    """Give the module of each Task of ours."""
     import awe.recipes
 
-    found = {
+    return {
         info.name: f"awe.recipes.{info.name}"
         for info in pkgutil.iter_modules(awe.recipes.__path__)
         if info.name.endswith("Task")
     }
-    return found
 
 
 def _classes():
@@ -172,8 +169,3 @@ def _public(module):
         and value.__module__ == module.__name__
         and not name.startswith("_")
     }
-
-
-def history_file():
-    """Give the file with the history of the prompt."""
-    return home() / "history.sqlite"

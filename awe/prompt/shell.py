@@ -1,19 +1,20 @@
 """The awe> application: IPython with our names, our banner and our way to leave."""
 
 import sys
+from importlib.resources import files
 
 from IPython.terminal.interactiveshell import TerminalInteractiveShell
 from IPython.terminal.ipapp import TerminalIPythonApp
+from traitlets.config.loader import PyFileConfigLoader
 
 import awe
 from awe.base.environment import home
-from awe.profiles.awe_profile import settings
 from awe.prompt import namespace
 from awe.prompt.extension import unsaved_text
 from awe.store import current
 from awe.store.people import level_text
 
-__all__ = ["AweShell", "banner", "run_shell"]
+__all__ = ["AweShell", "banner", "run_shell", "settings"]
 
 
 class AweShell(TerminalInteractiveShell):
@@ -51,17 +52,41 @@ def banner(context):
         f"  User:        {context.user_name}\n"
         f"  Project:     {project}\n"
         f"  Privileges:  {level_text(context.privileges)}\n"
-        f"  Store:       {context.session.where} ({count_text(context)})\n"
+        f"  Store:       {context.session.where} ({_count_text(context)})\n"
         "Type help() for help, and a name with a dot and TAB for what belongs to it.\n"
     )
 
 
-def count_text(context):
+def _count_text(context):
     """Give the number of objects in the store as text."""
     session = context.session
     session.ensure()
     count = sum(extent.count for extent in session.root.extents.values())
     return f"{count:,} objects" if count != 1 else "1 object"
+
+
+def settings(folder, text):
+    """Give the settings of the prompt: those of the profile, and where its files lie.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        AWE_HOME. A user's own settings go into ``ipython/profile_default/ipython_config.py``
+        there.
+    text : str
+        What is shown at the start.
+
+    Returns
+    -------
+    traitlets.config.Config
+        For `IPython.terminal.ipapp.TerminalIPythonApp`.
+    """
+    profile = str(files("awe.profiles"))
+    config = PyFileConfigLoader("awe_profile.py", path=profile).load_config()
+    config.BaseIPythonApplication.ipython_dir = str(folder / "ipython")
+    config.HistoryManager.hist_file = str(folder / "history.sqlite")
+    config.TerminalInteractiveShell.banner1 = text
+    return config
 
 
 def run_shell():

@@ -10,7 +10,7 @@ from awe.store.columns import (
     concatenate,
     constant_column,
 )
-from awe.store.layouts import fields_of, initial_raw, merged, merged_spec, normalised, spec_at
+from awe.store.layouts import all_fields, fields_of, initial_raw, merged, merged_spec, normalised, spec_at
 from awe.store.records import PAGE_ROWS, ColumnRecord, Segment
 
 __all__ = [
@@ -115,7 +115,7 @@ class SegmentBlock:
             known += 1
         added, rest = ".".join(names[: known + 1]), ".".join(names[known:])
         schema = self._session.schema_of_code(self.code)
-        spec = spec_at(fields_of(self._session, schema), added)
+        spec = spec_at(all_fields(self._session, schema), added)
         if spec is None:
             msg = f"the class {schema.name} has no column {path}"
             raise KeyError(msg)
@@ -389,17 +389,8 @@ def _joined(session, extent, run):
                 specs[path] = merged_spec(spec, specs.get(path, spec))
         columns = {}
         for path, spec in specs.items():
-            columns[path] = (spec, concatenate([_part(b, path, spec) for b in blocks]))
+            columns[path] = (spec, concatenate([_as_spec(b.column(path), spec) for b in blocks]))
         yield make_segment(group[0].start, sum(s.count for s in group), columns)
-
-
-def _part(block, path, spec):
-    try:
-        return _as_spec(block.column(path), spec)
-    except KeyError:
-        # The attribute is gone from the class, and this segment never had it.
-        raw = () if _is_list(spec) else None
-        return constant_column(spec, raw, block.count)
 
 
 def _as_spec(column, spec):

@@ -1,6 +1,7 @@
 """Commit: a short exclusive section in which new objects and edits enter the store."""
 
 import contextlib
+import gc
 import signal
 import threading
 
@@ -9,6 +10,7 @@ from awe.base.utc import now, to_microseconds
 from awe.store import plain
 from awe.store.blocks import compact
 from awe.store.edits import EditWriter, StaleEditError
+from awe.store.inverse import new_on_other_side
 from awe.store.records import PAGE_ROWS, VOCABULARY, Child, Page, Row
 from awe.store.schemas import Schemas
 from awe.store.session import pack, row_of
@@ -41,6 +43,7 @@ def closure(objects):
         if id(obj) in seen:
             continue
         seen.add(id(obj))
+        stack += [(o, False) for o in reversed(new_on_other_side(obj))]
         if obj._new is not None:
             stack.append((obj, True))
         stack += [(o, False) for o in reversed(_linked(obj)) if id(o) not in seen]
@@ -54,7 +57,13 @@ def _linked(obj):
     else:
         staged = obj._staged or {}
         pairs = [(obj._attributes[n].kind, value) for n, (value, _) in staged.items()]
-    return [o for kind, v in pairs for o in kind.links(v) if getattr(o, "_new", None) is not None]
+    return [
+        o
+        for kind, value in pairs
+        if value is not None
+        for o in kind.links(value)
+        if getattr(o, "_new", None) is not None
+    ]
 
 
 @contextlib.contextmanager
@@ -71,6 +80,18 @@ def _interrupt_later():
         signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
     if pressed:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _collect_later():
+    """Let the collector of cycles wait: it would look at thousands of new rows again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextlib.contextmanager
@@ -96,7 +117,7 @@ def exclusive(session, context):
     """
     session.ensure()
     # Waiting for the lock can be interrupted; what comes after it ends one way or the other.
-    with session.lock.held(), _interrupt_later():
+    with session.lock.held(), _interrupt_later(), _collect_later():
         session.begin()
         if session.unsettled is not None:
             _settle(session)
@@ -123,9 +144,7 @@ def exclusive(session, context):
 def _abort(session, err):
     try:
         session.abort_transaction(err)
-    except Exception as second:
-        if not is_storage_failure(second):
-            raise
+    except StoreError:
         msg = (
             f"The store was lost during the commit ({type(err).__name__}: {err}). Whether it was "
             "stored is found out at the next commit."
@@ -135,8 +154,10 @@ def _abort(session, err):
 
 def _settle(session):
     """Find out whether a commit landed, and give the objects in memory the state they have."""
-    writer, session.unsettled = session.unsettled, None
-    if writer.has_landed():
+    writer = session.unsettled
+    landed = writer.has_landed()
+    session.unsettled = None
+    if landed:
         writer.bind()
         return True
     writer.undo()

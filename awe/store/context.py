@@ -1,12 +1,14 @@
 """The context: who works, in which project, at which level, on which store."""
 
+import contextlib
+
 from awe.base.errors import (
     AwePermissionError,
     AweValueError,
     did_you_mean,
 )
 from awe.store import current
-from awe.store.commit import closure, exclusive
+from awe.store.commit import UniqueError, closure, exclusive
 from awe.store.files import FileStore
 from awe.store.lifecycle import Lifecycle, flat
 from awe.store.membership import Membership
@@ -40,7 +42,7 @@ class Context(Membership, Lifecycle):
     def __init__(self, where, data, user, project=None, privileges=1):
         self._arguments = (where, data, user, project, privileges)
         self.version = 0
-        self.project = None
+        self.project = self._project_name = None
         self.user = None
         self._level = check_level(privileges)
         self.session = Session(where)
@@ -61,7 +63,9 @@ class Context(Membership, Lifecycle):
         self._renew()
         own = project or f"{user}'s project"
         if project is None and self.user is not None and self._project_named(own) is None:
-            self.create_project(own, description=f"The first project of {user}")
+            # Two first starts at the same time make it once.
+            with contextlib.suppress(UniqueError):
+                self.create_project(own, description=f"The first project of {user}")
         if self.user is None and project is None:
             return
         self.set_project(own)
@@ -82,8 +86,8 @@ class Context(Membership, Lifecycle):
 
         Objects of before belong to the other handle and cannot be used any more.
         """
-        name = None if self.project is None else self.project.name
         where, data, user, _, _ = self._arguments
+        name = self._project_name
         self.session.close()
         self.__init__(where, data, user, name, self._level)
 
@@ -162,6 +166,7 @@ class Context(Membership, Lifecycle):
                 msg, remedy=f"Its managers can add you: {managers}. You stay where you were."
             )
         self.project = found
+        self._project_name = found.name
         self._renew()
 
     def set_privileges(self, level):

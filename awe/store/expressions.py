@@ -49,30 +49,96 @@ class And:
     """All of several conditions."""
 
     def __init__(self, terms):
-        self.terms = tuple(t for t in terms if not isinstance(t, Everything))
+        self.terms = tuple(_joined(terms))
 
     def bind(self, session):
         """Give the condition ready for one snapshot."""
         return And([t.bind(session) for t in self.terms])
 
     def answer(self, block):
-        """Give the common rows; terms that the zones decide come first."""
+        """Give the common rows; terms that the zones decide come first, then the narrowest."""
         rest = []
         for term in self.terms:
-            quick = term.glance(block) if hasattr(term, "glance") else None
+            quick = term.glance(block) if isinstance(term, _GLANCING) else None
             if quick is False:
                 return False
             if quick is None:
                 rest.append(term)
+        if len(rest) > 1:
+            rest.sort(key=lambda term: term.share(block) if isinstance(term, Leaf) else 1.0)
         mask = True
-        for term in rest:
+        for at, term in enumerate(rest):
             mask = _both(mask, term.answer(block))
             if mask is False:
                 return False
+            if mask is not True and _is_narrow(mask) and rest[at + 1 :]:
+                return _narrowed(block, mask, rest[at + 1 :])
         return mask
 
     def __str__(self):
         return " & ".join(f"({t})" for t in self.terms) or "everything"
+
+
+_GLANCING = (DomainTerm, Leaf)
+# Where at most one row in so many is left, the other terms look at those rows alone.
+_NARROW = 8
+
+
+def _joined(terms):
+    """Give terms without those that all rows meet, and with those of other `And` in their place."""
+    for term in terms:
+        if isinstance(term, And):
+            yield from term.terms
+        elif not isinstance(term, Everything):
+            yield term
+
+
+def _is_narrow(mask):
+    return np.count_nonzero(mask) * _NARROW <= len(mask)
+
+
+def _narrowed(block, mask, terms):
+    """Give the rows of a mask that meet further terms."""
+    rows = np.flatnonzero(mask)
+    for term in terms:
+        if isinstance(term, _GLANCING):
+            answer = term.answer(Part(block, rows))
+        else:
+            answer = term.answer(block)
+            answer = answer if isinstance(answer, bool) else answer[rows]
+        if answer is False:
+            return False
+        if answer is not True:
+            rows = rows[answer]
+    if len(rows) == 0:
+        return False
+    mask = np.zeros(len(mask), bool)
+    mask[rows] = True
+    return mask
+
+
+class Part:
+    """Some rows of a block, as far as a leaf looks at one.
+
+    Parameters
+    ----------
+    block : SegmentBlock or TailBlock
+        The block.
+    rows : numpy.ndarray of int
+        Which of its rows.
+    """
+
+    def __init__(self, block, rows):
+        self._block = block
+        self._rows = rows
+
+    def zone(self, path):
+        """Give the zone of the whole block, which holds for its rows too."""
+        return self._block.zone(path)
+
+    def column(self, path):
+        """Give the column of a path for the rows."""
+        return self._block.column(path).take(self._rows)
 
 
 class Or:
@@ -227,6 +293,12 @@ class Compare:
             return self._bind_inverse(session)
         return Leaf(self.path.column, self.op, self.value)
 
+    def key(self):
+        """Give what tells one comparison from another, or None where its value is too large."""
+        if isinstance(self.value, np.ndarray):
+            return None
+        return (self.path.cls, self.path.column, self.op, type(self.value), self.value)
+
     def _bind_inverse(self, session):
         attribute = self.path.attribute
         if self.op == "has":
@@ -344,6 +416,14 @@ def targets(session, cls, condition):
     numpy.ndarray of int64
         Their numbers, sorted.
     """
+    key = condition.key() if isinstance(condition, Compare) else None
+    if key is None:
+        return _targets(session, cls, condition)
+    question = ("targets", session.visibility, cls, key)
+    return session.remembered(question, lambda: _targets(session, cls, condition))
+
+
+def _targets(session, cls, condition):
     both = And([followable(session), condition.bind(session)])
     found = [np.empty(0, np.int64)]
     for _, extent in session.extents_of(cls):

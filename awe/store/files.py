@@ -167,7 +167,7 @@ class FileStore:
             Bytes.
         """
         temporary = self._own_desk() / uuid.uuid4().hex
-        digest, size = hashlib.sha256(), 0
+        digest, size, done = hashlib.sha256(), 0, False
         try:
             with open(source, "rb") as stream, open(temporary, "xb") as copy:
                 while block := stream.read(_CHUNK):
@@ -177,11 +177,14 @@ class FileStore:
                 copy.flush()
                 os.fsync(copy.fileno())
             os.chmod(temporary, 0o444)
+            done = True
         except OSError as err:
-            temporary.unlink(missing_ok=True)
             msg = f"{filename} could not be written into the store {self.folder}: {err}."
             remedy = "Nothing was stored. Is the disk full? Mend it, then commit again."
             raise FileStoreError(msg, remedy=remedy) from err
+        finally:
+            if not done:
+                temporary.unlink(missing_ok=True)
         sha256 = digest.hexdigest()
         return StagedFile(temporary, self.place(filename, sha256)), sha256, size
 
@@ -275,6 +278,7 @@ class DataObject(DBObject):
         self.filename = filename or path.name
         self.sha256, self.size = sha256_of(path)
         object.__setattr__(self, "_local_path", path)
+        object.__setattr__(self, "_staged_file", None)
 
     def prepare_files(self, context):
         """Copy the file into the store's folder, before the lock is taken."""
@@ -287,7 +291,8 @@ class DataObject(DBObject):
             msg = f"{self!r} names a file {self.filename} but none is attached."
             raise FileStoreError(msg, remedy="Type: obj.attach('path/to/file.fits')")
         kept = getattr(self, "_staged_file", None)
-        if kept is not None and kept.temporary.exists():
+        final = context.files.place(self.filename, self.sha256)
+        if kept is not None and kept.final == final and kept.temporary.exists():
             return [kept]
         if not local.exists():
             msg = f"The file {local} of {self!r} has vanished."

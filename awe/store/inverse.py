@@ -5,7 +5,7 @@ import weakref
 from awe.base.errors import AwePermissionError
 from awe.store.kinds import ListKind
 
-__all__ = ["inverse_value", "set_inverse", "take_over", "unsaved"]
+__all__ = ["inverse_value", "new_on_other_side", "set_inverse", "take_over", "unsaved"]
 
 # New objects that have a link with a computed other side: that side must show them.
 unsaved = weakref.WeakSet()
@@ -92,6 +92,28 @@ def set_inverse(obj, attribute, value):
         setattr(each, other.name, rest)
     for each in gained:
         setattr(each, other.name, [*getattr(each, other.name), obj] if many else obj)
+    # Nothing else need hold the new ones: they are to be stored with this object.
+    kept = [(o, link) for o, link in obj._held if link is not other]
+    new = [(o, other) for o in wanted if not o.is_committed]
+    object.__setattr__(obj, "_held", (*kept, *new))
+
+
+def new_on_other_side(obj):
+    """Give the new objects that were assigned to computed attributes of an object.
+
+    Parameters
+    ----------
+    obj : DBObject
+        New or stored.
+
+    Returns
+    -------
+    list of DBObject
+        Those that are still new and still link to the object.
+    """
+    return [
+        o for o, link in obj._held if o._new is not None and _links(link, o._new[link.name], obj)
+    ]
 
 
 def take_over(obj, attribute, value):

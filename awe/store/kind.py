@@ -1,10 +1,12 @@
 """The base of all kinds of attribute: what a value may be, and how a record keeps it."""
 
+from operator import itemgetter
+
 import numpy as np
 
 from awe.base.errors import AweTypeError
 
-__all__ = ["Kind", "short", "to_python"]
+__all__ = ["Kind", "RawReader", "short", "to_python"]
 
 
 def short(value):
@@ -38,6 +40,49 @@ def to_python(value):
         The same value.
     """
     return value.item() if isinstance(value, np.generic) else value
+
+
+class RawReader:
+    """Takes the raw values of a record out of a dict of values, in order.
+
+    Parameters
+    ----------
+    fields : iterable of (str, callable or None)
+        Names in order, each with the function to the raw form, or None where the value is raw.
+    """
+
+    def __init__(self, fields):
+        fields = list(fields)
+        self._get = _getter([name for name, _ in fields])
+        self._converters = [(at, f) for at, (_, f) in enumerate(fields) if f is not None]
+
+    def __call__(self, values):
+        """Give the raw values.
+
+        Parameters
+        ----------
+        values : dict
+            By name; others are left out.
+
+        Returns
+        -------
+        tuple
+            In the order of the fields.
+        """
+        raws = self._get(values)
+        if not self._converters:
+            return raws
+        raws = list(raws)
+        for at, convert in self._converters:
+            raws[at] = convert(raws[at])
+        return tuple(raws)
+
+
+def _getter(names):
+    """Give the function that takes several values out of a dict, as a tuple."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 class Kind:

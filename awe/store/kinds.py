@@ -11,7 +11,7 @@ import numpy as np
 from awe.base.errors import AweError, AweTypeError, AweValueError
 from awe.base.utc import from_microseconds, to_microseconds, to_utc
 from awe.store import registry
-from awe.store.kind import Kind, to_python
+from awe.store.kind import Kind, RawReader, to_python
 from awe.store.kinds_child import ArrayKind, DictKind, Table, TableKind
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "kind_of",
 ]
 
-_INT64 = 2**63
+_LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 
 class BoolKind(Kind):
@@ -57,12 +57,12 @@ class IntKind(Kind):
 
     def coerce(self, value, where):
         """Take an int, a NumPy integer, but no bool and no float."""
-        if value is None or (type(value) is int and -_INT64 <= value < _INT64):
+        if value is None or (type(value) is int and _LEAST <= value <= _GREATEST):
             return value
         value = to_python(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return self.wrong(value, where)
-        if not -_INT64 <= value < _INT64:
+        if not _LEAST <= value <= _GREATEST:
             msg = f"{where} takes whole numbers of 64 bits, {value} is beyond them."
             raise AweValueError(msg)
         return int(value)
@@ -103,8 +103,8 @@ class StrKind(Kind):
 
     def coerce(self, value, where):
         """Take a str that UTF-8 can hold."""
-        if value is None:
-            return None
+        if value is None or (type(value) is str and value.isascii()):
+            return value
         if not isinstance(value, str):
             return self.wrong(value, where)
         value = str(value)
@@ -124,8 +124,8 @@ class DatetimeKind(Kind):
 
     def coerce(self, value, where):
         """Take what `awe.base.utc.to_utc` takes."""
-        if value is None:
-            return None
+        if value is None or (type(value) is datetime.datetime and value.tzinfo is None):
+            return value
         if isinstance(value, np.datetime64):
             value = _from_datetime64(value, where)
         try:
@@ -259,6 +259,7 @@ class OwnedKind(Kind):
 
     def __init__(self, record_class):
         self.record_class = record_class
+        self._reader = None
 
     @property
     def spec(self):
@@ -283,8 +284,10 @@ class OwnedKind(Kind):
         """Give the raw forms of the fields as a tuple."""
         if value is None:
             return None
-        values = value._values
-        return tuple(f.kind.to_raw(values[n]) for n, f in self.record_class._attributes.items())
+        if self._reader is None:
+            fields = self.record_class._attributes
+            self._reader = RawReader((n, f.kind.raw_converter()) for n, f in fields.items())
+        return self._reader(value._values)
 
     def may_link(self):
         """Tell whether a field can."""

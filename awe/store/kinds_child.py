@@ -62,7 +62,10 @@ class DictKind(ChildKind):
 
 def _read_only(value):
     if isinstance(value, dict):
-        return types.MappingProxyType({k: _read_only(v) for k, v in value.items()})
+        items = value.items()
+        return types.MappingProxyType(
+            {k: v if type(v) in plain.SCALARS else _read_only(v) for k, v in items}
+        )
     if isinstance(value, tuple):
         return tuple(_read_only(v) for v in value)
     return value
@@ -70,7 +73,7 @@ def _read_only(value):
 
 def _thaw(value):
     if isinstance(value, types.MappingProxyType):
-        return {k: _thaw(v) for k, v in value.items()}
+        return {k: v if type(v) in plain.SCALARS else _thaw(v) for k, v in value.items()}
     if isinstance(value, tuple):
         return tuple(_thaw(v) for v in value)
     return value

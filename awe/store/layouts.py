@@ -1,6 +1,7 @@
 """Layouts: the order and kinds of the values in a record, and how older ones are read."""
 
 __all__ = [
+    "all_fields",
     "converter",
     "declared_at",
     "fields_of",
@@ -28,11 +29,28 @@ def fields_of(session, schema):
         Names and kinds in order.
     """
     cls = session.class_of_code(schema.code)
-    if cls is not None:
-        return cls._fields()
-    fields = ()
-    for layout in schema.layouts:
-        fields = merged(layout, fields)
+    return cls._fields() if cls is not None else all_fields(session, schema)
+
+
+def all_fields(session, schema):
+    """Give the fields of a class with those that only other versions of it know.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    schema : ClassSchema
+        What the store knows of the class.
+
+    Returns
+    -------
+    tuple of (str, spec)
+        Names and kinds; those declared here first.
+    """
+    cls = session.class_of_code(schema.code)
+    fields = () if cls is None else cls._fields()
+    for layout in reversed(schema.layouts):
+        fields = merged(fields, layout)
     return fields
 
 

@@ -60,6 +60,16 @@ class Leaf:
         self.column = column
         self.op = op
         self.value = value
+        self._ends = None
+        if isinstance(value, np.ndarray) and len(value):
+            self._ends = (value[0].item(), value[-1].item())
+
+    def share(self, block):
+        """Estimate which part of a block's rows is left, from 0 to 1."""
+        zone = block.zone(self.column)
+        if self._ends is None or zone is None or zone[0] is None:
+            return 0.5 if self.op == "==" else 1.0
+        return min(1.0, len(self.value) / (zone[1] - zone[0] + 1))
 
     def glance(self, block):
         """Decide by the zone alone where that is possible, else give None."""
@@ -68,6 +78,8 @@ class Leaf:
             return None
         low, high, missing, _ = zone
         if low is None:
+            return False
+        if self._ends is not None and (high < self._ends[0] or self._ends[1] < low):
             return False
         if self.op == "has":
             return None if missing else True
@@ -120,7 +132,7 @@ def _zone_verdict(op, value, low, high):
             return False
         if isinstance(value, np.ndarray):
             # Sorted: are there any between the least and the greatest?
-            first = int(np.searchsorted(value, low))
+            first = int(value.searchsorted(low))
             if first == len(value) or value[first] > high:
                 return False
             return True if low == high else None

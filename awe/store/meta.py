@@ -41,6 +41,9 @@ class RecordMeta(type):
             if attribute.kind.child or isinstance(attribute, InverseAttribute):
                 msg = f"{attribute.where(cls)}: an owned record holds no dicts, arrays or tables."
                 raise AweTypeError(msg)
+        cls._takers = tuple(
+            (n, a.kind.coerce, a.where(cls), a.initial) for n, a in cls._attributes.items()
+        )
 
 
 class DBMeta(type):
@@ -63,6 +66,13 @@ class DBMeta(type):
                 attribute.resolve()
                 cls._keys[source, key] = attribute
         cls._unique = _unique_sets(cls)
+        # What the constructor needs for each value, at hand once for all objects.
+        cls._defaults = {n: a.default for n, a in cls._attributes.items()}
+        cls._takers = {
+            n: (a.kind.coerce, a.where(cls), a.inverse is not None)
+            for n, a in cls._attributes.items()
+        }
+        cls._required = tuple(n for n, a in cls._attributes.items() if a.required)
         registry.declare(cls)
 
     @property
@@ -96,12 +106,6 @@ class DBMeta(type):
 
     def __getitem__(cls, object_id):
         return current.session().find_by_id(cls, object_id)
-
-    def __call__(cls, *args, **kwargs):
-        if cls.__dict__.get("abstract", False):
-            msg = f"{cls.__name__} stands for a kind of objects; make one of its subclasses."
-            raise AweTypeError(msg)
-        return super().__call__(*args, **kwargs)
 
 
 def _all_keys(cls):

@@ -43,36 +43,52 @@ class DBObject(Recorded, metaclass=DBMeta):
     vocabulary = False
     # Names of staged edits that a commit has refused because somebody else was first.
     _refused = frozenset()
+    # New objects that were assigned to computed attributes, with their link to this one.
+    _held = ()
 
     def __init__(self, **values):
+        if type(self).__dict__.get("abstract", False):
+            msg = f"{type(self).__name__} stands for a kind of objects; make one of its subclasses."
+            raise AweTypeError(msg)
         setattr_ = object.__setattr__
         setattr_(self, "_session", None)
         setattr_(self, "_packed", 0)
         setattr_(self, "_staged", None)
         setattr_(self, "_object_id", new_object_id())
-        new = {name: a.default for name, a in self._attributes.items()}
+        new = self._defaults.copy()
         setattr_(self, "_new", new)
         setattr_(self, "_interned", False)
-        related = []
+        takers, related = self._takers, []
         for name, value in values.items():
-            attribute = self._attributes.get(name)
-            if attribute is None:
+            taker = takers.get(name)
+            if taker is None:
                 if name not in self._inverses:
                     raise self._no_attribute(name)
                 related.append(name)
                 continue
-            new[name] = attribute.kind.coerce(value, f"{type(self).__name__}.{name}")
-            if attribute.inverse is not None:
+            coerce, where, has_inverse = taker
+            new[name] = coerce(value, where)
+            if has_inverse:
                 related.append(name)
         # Only an object whose values are all good may show on the other side of a relation.
-        for name in related:
-            setattr(self, name, values[name])
+        if related:
+            self._relate(values, related)
+
+    def _relate(self, values, names):
+        """Show a new object on the other sides of its relations."""
+        for name in names:
+            attribute = self._attributes.get(name)
+            if attribute is None:
+                setattr(self, name, values[name])
+            else:
+                take_over(self, attribute, self._new[name])
+        unsaved.add(self)
 
     def _check_complete(self):
         """Raise where a required attribute has no value; called before a commit."""
-        for name, attribute in self._attributes.items():
-            if attribute.required and (self._new[name] is None or self._new[name] == ()):
-                msg = f"{attribute.where(type(self))} is required and was not given."
+        for name in self._required:
+            if self._new[name] is None or self._new[name] == ():
+                msg = f"{type(self).__name__}.{name} is required and was not given."
                 raise AweTypeError(msg)
 
     # --- attributes ---
@@ -294,7 +310,8 @@ class DBObject(Recorded, metaclass=DBMeta):
         str
             By default the name, where the class has one.
         """
-        return str(getattr(self, "name", "")) if "name" in self._attributes else ""
+        name = self.name if "name" in self._attributes else None
+        return "" if name is None else str(name)
 
     def __repr__(self):
         words = [type(self).__name__]

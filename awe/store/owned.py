@@ -19,17 +19,13 @@ class OwnedRecord(metaclass=RecordMeta):
 
     def __init__(self, **values):
         known = self._attributes
-        for name in values:
-            if name not in known:
-                msg = f"{type(self).__name__} has no field {name!r}.{did_you_mean(name, known)}"
-                raise AweAttributeError(msg)
+        if not values.keys() <= known.keys():
+            name = next(n for n in values if n not in known)
+            msg = f"{type(self).__name__} has no field {name!r}.{did_you_mean(name, known)}"
+            raise AweAttributeError(msg)
         made = {}
-        for name, attribute in known.items():
-            if name in values:
-                where = attribute.where(type(self))
-                made[name] = attribute.kind.coerce(values[name], where)
-            else:
-                made[name] = attribute.initial()
+        for name, coerce, where, initial in self._takers:
+            made[name] = coerce(values[name], where) if name in values else initial()
         object.__setattr__(self, "_values", made)
 
     @classmethod

@@ -8,7 +8,11 @@ import numpy as np
 
 from awe.base.errors import AweError, AweTypeError
 
-__all__ = ["HostileRecordError", "dumps", "loads", "to_plain"]
+__all__ = ["SCALARS", "HostileRecordError", "dumps", "loads", "to_plain"]
+
+
+# What is written as it is; the test of a type costs less than a call.
+SCALARS = frozenset({bool, bytes, float, int, str, type(None)})
 
 
 class HostileRecordError(AweError):
@@ -123,7 +127,7 @@ def to_plain(value, where):
     AweTypeError
         The value or one inside is of another type.
     """
-    if value is None or type(value) in (bool, int, float, str, bytes):
+    if type(value) in SCALARS:
         return value
     if isinstance(value, np.generic):
         return to_plain(value.item(), where)
@@ -132,7 +136,12 @@ def to_plain(value, where):
     if isinstance(value, (list, tuple)):
         return tuple(to_plain(v, where) for v in value)
     if hasattr(value, "items"):
-        return {_key(k, where): to_plain(v, where) for k, v in value.items()}
+        return {
+            k if type(k) is str else _key(k, where): (
+                v if type(v) in SCALARS else to_plain(v, where)
+            )
+            for k, v in value.items()
+        }
     if type(value).__module__ == "datetime" and hasattr(value, "hour") and hasattr(value, "year"):
         from awe.base.utc import to_utc
 

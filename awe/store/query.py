@@ -75,10 +75,15 @@ class Query:
         raise AweTypeError(_MISUSE + ".")
 
     def __rand__(self, other):
-        self._other(other)
+        self._refuse_left(other, "&")
 
     def __ror__(self, other):
-        self._other(other, "|")
+        self._refuse_left(other, "|")
+
+    def _refuse_left(self, other, sign):
+        from awe.store.terms import missing_parentheses
+
+        missing_parentheses(repr(other), "...", sign)
 
     __rxor__ = __xor__
 

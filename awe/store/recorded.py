@@ -1,6 +1,7 @@
 """How an object reads itself from the store and gives its values to it."""
 
 from awe.store.inverse import unsaved
+from awe.store.kind import RawReader
 from awe.store.kinds import LinkKind, ListKind
 
 __all__ = ["Recorded"]
@@ -125,24 +126,25 @@ class Recorded:
         return cached
 
     @classmethod
-    def _converters(cls):
-        """Give (name, function to the raw form or None where the value is raw) of each field."""
-        cached = cls.__dict__.get("_converters_cache")
+    def _reader(cls):
+        """Give what takes the raw values out of those of a new object."""
+        cached = cls.__dict__.get("_reader_cache")
         if cached is None:
-            cached = tuple(
+            cached = RawReader(
                 (n, _is_present if a.kind.child else a.kind.raw_converter())
                 for n, a in cls._attributes.items()
             )
-            cls._converters_cache = cached
+            cls._reader_cache = cached
         return cached
 
     def _raws(self):
         """Give the raw values of a new object in the order of its fields."""
         new = self._new
-        raws = [new[n] if f is None else f(new[n]) for n, f in self._converters()]
-        for key in self._keys.values():
-            raws.append(key.kind.to_raw(key.value_in(new[key.source])))
-        return tuple(raws)
+        raws = self._reader()(new)
+        if not self._keys:
+            return raws
+        keys = self._keys.values()
+        return (*raws, *(k.kind.to_raw(k.value_in(new[k.source])) for k in keys))
 
     def _raws_of_stored(self, raws, children, edited=()):
         """Give raw values in the order of the fields, after some have changed."""

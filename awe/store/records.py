@@ -127,6 +127,12 @@ class Child(Persistent):
     def __init__(self, data):
         self.data = data
 
+    def __getstate__(self):
+        return self.data
+
+    def __setstate__(self, state):
+        self.data = state
+
 
 class ColumnRecord(Persistent):
     """The values of one attribute in one segment."""

@@ -2,10 +2,12 @@
 
 from awe.base.errors import AweLookupError, AweTypeError, did_you_mean
 
-__all__ = ["all_classes", "declare", "find_class", "known_class", "subclasses"]
+__all__ = ["all_classes", "declare", "find_class", "former_names", "known_class", "subclasses"]
 
 _classes = {}
 _former = {}
+# Grows with every declaration: what was found out about subclasses may be so no more.
+generation = 0
 
 
 def declare(cls):
@@ -17,6 +19,8 @@ def declare(cls):
         The class. A class of the same name takes the place of the earlier one, as happens when
         a user runs a cell or a file again.
     """
+    global generation
+    generation += 1
     _classes[cls.__name__] = cls
     for name in cls.__dict__.get("former_names", ()):
         if name in _classes and _classes[name] is not cls:
@@ -39,6 +43,22 @@ def known_class(name):
         The class, or None where this process does not know it.
     """
     return _classes.get(_former.get(name, name))
+
+
+def former_names(name):
+    """Give the names that a class had before.
+
+    Parameters
+    ----------
+    name : str
+        Its present name.
+
+    Returns
+    -------
+    list of str
+        Empty for most.
+    """
+    return [former for former, present in _former.items() if present == name]
 
 
 def find_class(name):

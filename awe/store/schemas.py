@@ -49,7 +49,7 @@ class Schemas:
         if schema is None:
             schema = self._new_schema(cls)
         fields = cls._fields()
-        if schema.layouts and fields not in schema.layouts:
+        if any(layout != fields for layout in schema.layouts):
             self._record_defaults(schema, cls, fields)
         fields = merged(fields, extra) if extra else fields
         if fields not in schema.layouts:
@@ -72,10 +72,12 @@ class Schemas:
         So the default of an attribute counts from the first commit of any object on, not only
         from the first one of its class.
         """
+        noted = self._session.noted
         for name, schema in list(self._root.schemas.items()):
             cls = registry.known_class(name)
-            if cls is not None and cls._fields() not in schema.layouts:
+            if cls is not None and noted.get(cls) != len(schema.layouts):
                 self.layout_of(cls)
+                noted[cls] = len(schema.layouts)
 
     def _record_defaults(self, schema, cls, fields):
         """Keep the default of all that some stored layout lacks."""
@@ -86,7 +88,8 @@ class Schemas:
                     added[name] = None
                 elif _compatible(layout[name], spec):
                     added |= dict.fromkeys(_added(layout[name], spec, name))
-                else:
+                elif fields not in schema.layouts:
+                    # Older code may go on to write as it did.
                     msg = (
                         f"{cls.__name__}.{name} is stored as {layout[name]} and is now declared as "
                         f"{spec}; the stored values cannot be read so."

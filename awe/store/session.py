@@ -11,7 +11,13 @@ from awe.base.utc import from_microseconds
 from awe.store import layouts, plain, registry
 from awe.store.lock import AdvisoryLock, FileLock
 from awe.store.records import PAGE_ROWS, STORE_VERSION, StoreRoot
-from awe.store.storage import StoreError, make_transaction_manager, open_database, store_is_ready
+from awe.store.storage import (
+    StoreError,
+    is_storage_failure,
+    make_transaction_manager,
+    open_database,
+    store_is_ready,
+)
 
 __all__ = ["ROW_BITS", "Session", "code_of", "pack", "row_of"]
 
@@ -19,6 +25,7 @@ ROW_BITS = 40
 _ROW_MASK = (1 << ROW_BITS) - 1
 # What a child of fork() must neither use nor close.
 _left_to_the_parent = []
+_MOST_ANSWERS = 100
 
 
 def pack(code, row):
@@ -67,6 +74,9 @@ class Session:
         The objects in memory by their number in the store.
     staged : dict
         Objects with edits that are not committed, by number.
+    noted : dict
+        Classes whose present layout and defaults the store is known to have, with the number of
+        layouts at that time.
     unsettled : Writer or None
         A commit of which it is not known whether it landed: the server was lost meanwhile.
     visibility : object or None
@@ -90,10 +100,12 @@ class Session:
         self.staged = {}
         self.visibility = None
         self.unsettled = None
+        self.noted = {}
         self._closed = False
         self._tails = {}
         self._schema_cache = {}
         self._layout_cache = {}
+        self._answers = {}
         self._manager = make_transaction_manager()
         self._open()
 
@@ -140,11 +152,19 @@ class Session:
         if self._closed:
             msg = f"The store {self.where} was closed in this process."
             raise StoreError(msg, remedy="Type: context.reopen()")
-        if self.in_snapshot:
-            self._manager.abort()
-        self._manager.begin()
-        root = self.root
-        time = -1 if root is None else root.clock.time
+        try:
+            if self.in_snapshot:
+                self._manager.abort()
+            self._manager.begin()
+            root = self.root
+            time = -1 if root is None else root.clock.time
+        except Exception as err:
+            self.end()
+            self._drop_connections()
+            if not is_storage_failure(err):
+                raise
+            msg = f"The store cannot be read ({type(err).__name__}: {str(err).strip()})."
+            raise StoreError(msg, remedy="Once it can be reached: context.refresh()") from err
         if time != self._seen_time:
             self._seen_time = time
             self._forget()
@@ -154,6 +174,7 @@ class Session:
         self._tails.clear()
         self._schema_cache.clear()
         self._layout_cache.clear()
+        self._answers.clear()
 
     def end(self):
         """Let go of the snapshot, so that the store's log can be folded back."""
@@ -180,13 +201,20 @@ class Session:
         error : BaseException, optional
             Why. By default nothing was wrong.
         """
-        self._manager.abort()
+        self.end()
         self._forget()
+        self.noted.clear()
+        if error is not None and is_storage_failure(error):
+            self._drop_connections()
         if isinstance(error, TransientError):
             # RelStorage's cache may be ahead of its snapshot after a conflict; then every later
             # commit of this process would be refused until the cache is emptied.
             self._connection._storage._cache.clear(load_persistent=False)
         self.begin()
+
+    def _drop_connections(self):
+        # RelStorage reads on a new connection after the server was lost, but writes on old ones.
+        self._connection._storage._store_connection_pool.drop_all()
 
     def _check_process(self):
         if self._process != os.getpid():
@@ -211,6 +239,30 @@ class Session:
         self._manager.begin()
         self._database.close()
         self._manager.abort()
+
+    def remembered(self, question, answer):
+        """Give the answer to a question, found once as long as the snapshot is the same.
+
+        Parameters
+        ----------
+        question : tuple
+            What the answer depends on besides the snapshot and the classes declared.
+        answer : callable
+            Finds it.
+
+        Returns
+        -------
+        object
+            The answer, which nobody may change.
+        """
+        question = (registry.generation, *question)
+        found = self._answers.get(question)
+        if found is None:
+            found = answer()
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[question] = found
+        return found
 
     # --- classes ---
 
@@ -297,15 +349,18 @@ class Session:
 
         Returns
         -------
-        list of (type, Extent)
+        tuple of (type, Extent)
             In the order in which the classes were declared.
         """
+        return self.remembered(("extents", cls), lambda: self._extents_of(cls))
+
+    def _extents_of(self, cls):
         found = []
         for each in registry.subclasses(cls):
             extent = self.extent(each)
             if extent is not None and extent.count:
                 found.append((each, extent))
-        return found
+        return tuple(found)
 
     def unknown_subclasses(self, cls):
         """Give the stored subclasses of a class that this process does not know.
@@ -315,6 +370,9 @@ class Session:
         dict of str to int
             The number of rows by name.
         """
+        return self.remembered(("unknown", cls), lambda: self._unknown_subclasses(cls))
+
+    def _unknown_subclasses(self, cls):
         names = {cls.__name__, *cls.__dict__.get("former_names", ())}
         unknown = {}
         for name, schema in self.root.schemas.items():
@@ -423,7 +481,10 @@ class Session:
             raise AweLookupError(msg)
         self.ensure()
         hits = []
-        for _each, extent in self.extents_of(cls):
+        extents = [extent for _, extent in self.extents_of(cls)]
+        for name in self.unknown_subclasses(cls):
+            extents.append(self.root.extents[self.root.schemas[name].code])
+        for extent in extents:
             rows = rows_with_id(self, extent, digits)
             hits += [pack(extent.code, int(r)) for r in rows]
         hits = [p for p in hits if self.may_see(self.row(p).domain)]

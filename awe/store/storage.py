@@ -10,6 +10,7 @@ import ZODB
 from relstorage.options import Options
 from relstorage.storage import RelStorage
 from ZODB import ConflictResolution
+from ZODB.POSException import POSError
 
 from awe.base.errors import AweError, AweValueError
 from awe.store.plain import HostileRecordError
@@ -53,11 +54,15 @@ class StoreError(AweError):
     """The object store cannot be opened or written."""
 
 
+class _RefusedRecordError(HostileRecordError, POSError):
+    """A refusal that ZODB passes on as it is; any other error it would wrap without a word."""
+
+
 def _find_global(module, name):
     """Give one of the few classes that a record may name; refuse everything else."""
     if (module, name) not in _ALLOWED:
         msg = f"A record of the store asks for {module}.{name}. It was not loaded or run."
-        raise HostileRecordError(
+        raise _RefusedRecordError(
             msg, remedy="Somebody wrote it past awe: run `awe verify` and restore a backup."
         )
     return getattr(__import__(module, fromlist=[name]), name)
@@ -210,6 +215,7 @@ def connect_postgresql(url):
 def _psycopg2():
     try:
         import psycopg2.errors
+        import psycopg2.extensions
     except ImportError as err:
         msg = "A store on PostgreSQL needs psycopg2, which is not installed."
         raise StoreError(msg, remedy="Type in a shell: pip install 'awe[postgresql]'") from err
@@ -236,10 +242,14 @@ def _sqlite_adapter(folder, options):
 
 
 def _postgresql_adapter(url, options):
-    _psycopg2()
+    psycopg2 = _psycopg2()
+    # Says at once, and in words for people, that the server cannot be reached.
+    connect_postgresql(url).close()
     from relstorage.adapters.postgresql import PostgreSQLAdapter
 
-    return PostgreSQLAdapter(dsn=url, options=options)
+    # RelStorage adds to the text, which it takes to be one of keys and values, not a URL.
+    parts = psycopg2.extensions.parse_dsn(url)
+    return PostgreSQLAdapter(dsn=psycopg2.extensions.make_dsn(**parts), options=options)
 
 
 def _raise_oid_allocator(storage):

@@ -1,6 +1,7 @@
 """What must be unique: an index of each set of attributes, kept by the writer."""
 
 from awe.base.errors import AweValueError
+from awe.store import registry
 from awe.store.records import VOCABULARY, Unique
 
 __all__ = ["UniqueError", "UniqueIndex", "unique_keys"]
@@ -83,12 +84,32 @@ class UniqueIndex:
                 self._scopes[domain] = f"{project:x}"
         return self._scopes[domain]
 
+    def name_in_store(self, index):
+        """Give the name of an index in the store, where its class may have had another name.
+
+        Parameters
+        ----------
+        index : str
+            As `unique_keys` gives it.
+
+        Returns
+        -------
+        str
+            The name; the same where there is no such index yet.
+        """
+        declared_by, _, names = index.partition(":")
+        for former in (declared_by, *registry.former_names(declared_by)):
+            if f"{former}:{names}" in self._root.unique:
+                return f"{former}:{names}"
+        return index
+
     def _tree(self, index):
         tree = self._trees.get(index)
         if tree is None:
-            if index not in self._root.unique:
-                self._root.unique[index] = Unique()
-            tree = self._trees[index] = self._root.unique[index].tree
+            name = self.name_in_store(index)
+            if name not in self._root.unique:
+                self._root.unique[name] = Unique()
+            tree = self._trees[index] = self._root.unique[name].tree
         return tree
 
     def find(self, obj, domain, raw_of):

@@ -52,9 +52,11 @@ def verify(context, *, repair=False, checksums=True):
         check.objects_of(schema)
     check.unique_values()
     check.histories()
-    # A record that cannot be read may be the one that has a file.
-    orphans = _check_orphans(context, check.files, repair and not check.unreadable)
-    return check.problems + _check_files(context, check.files, checksums) + orphans
+    problems = check.problems + _check_files(context, check.files, checksums)
+    if check.unreadable:
+        # A record that cannot be read may be the one that has a file.
+        return [*problems, "Files that no object has were not looked for, nor moved."]
+    return problems + _check_orphans(context, check.files, repair)
 
 
 class _Check:
@@ -82,17 +84,15 @@ class _Check:
             self._unreadable(schema.name, err)
             return
         for block, start, stop in track(steps, f"Verify {schema.name}"):
+            first = block.start + start
             try:
-                rows = rows_between(extent, block.start + start, block.start + stop)
+                rows = rows_between(extent, first, block.start + stop)
+                self._columns(schema, block, start, stop, rows)
+                for number, row in enumerate(rows, first):
+                    if row is not None:
+                        self._row(schema, extent, number, row)
             except HostileRecordError as err:
-                self._unreadable(
-                    f"{schema.name}, rows {block.start + start} to {block.start + stop}", err
-                )
-                continue
-            self._columns(schema, block, start, stop, rows)
-            for number, row in enumerate(rows, block.start + start):
-                if row is not None:
-                    self._row(schema, extent, number, row)
+                self._unreadable(f"{schema.name}, rows {first} to {block.start + stop}", err)
 
     def _unreadable(self, where, err):
         self.unreadable = True
@@ -157,6 +157,7 @@ class _Check:
     def _keys(self, name, cls, packed, row, values):
         scope = self._index.scope(row.domain)
         for index, names, key in unique_keys(cls, scope, values.get):
+            index = self._index.name_in_store(index)
             self._entries[index] += 1
             unique = self.root.unique.get(index)
             if unique is None or unique.tree.get(key) != packed:
@@ -232,7 +233,12 @@ def _check_files(context, files, checksums):
         except FileNotFoundError:
             # A deletion beside us unlinks after its commit: look at the newest state.
             context.session.begin()
-            if objects_with_file(context.session, filename, sha256):
+            try:
+                owned = bool(objects_with_file(context.session, filename, sha256))
+            except HostileRecordError:
+                # Reported where the records were read; the file is missed all the same.
+                owned = True
+            if owned:
                 problems.append(f"The file {filename} of object {owners[0]} is missing: {path}")
     return problems
 

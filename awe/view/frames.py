@@ -1,6 +1,7 @@
 """What `inspect()` shows: a frame with its scale, its name and its statistics."""
 
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,10 @@ def draw(figure, data, head):
     figure.colorbar(image, ax=axes)
     axes.set_xlabel("x [pixel]")
     axes.set_ylabel("y [pixel]")
-    figure.suptitle(f"{head}\n{statistics_text(data)}", fontsize=9)
+    # At this size of letters an inch holds some 13 of them.
+    width = int(13 * figure.get_figwidth())
+    lines = [part for line in head.splitlines() for part in textwrap.wrap(line, width)]
+    figure.suptitle("\n".join([*lines, statistics_text(data)]), fontsize=9)
 
 
 def reduced(data, most=_SCREEN):

@@ -5,8 +5,9 @@ import textwrap
 
 import numpy as np
 
-from awe.process import Product
+from awe.process import Product, decode
 from awe.store.objects import DBObject, OwnedRecord, UnknownObject
+from awe.store.people import level_text
 
 __all__ = ["WIDTH", "information"]
 
@@ -55,7 +56,7 @@ def _identity(obj):
         rows += [
             ("creator", obj.creator),
             ("project", obj.project),
-            ("privileges", obj.privileges),
+            ("privileges", level_text(obj.privileges)),
         ]
     return [*rows, ("committed_at", obj.committed_at)]
 
@@ -76,6 +77,8 @@ def _block(rows, edited, units, indent=_INDENT):
             lines += _records(value, indent + _INDENT)
         else:
             text = value_text(value)
+            if name == "quality_flags" and value:
+                text += f" ({', '.join(flag.name for flag in decode(value))})"
             lines += _wrapped(head, f"{text} {unit}" if unit and value is not None else text)
     return lines
 
@@ -149,7 +152,8 @@ def value_text(value):
 def _list_text(values):
     if not values:
         return "none"
-    return f"{len(values)} items: {_shortened([value_text(v) for v in values])}"
+    count = "1 item" if len(values) == 1 else f"{len(values)} items"
+    return f"{count}: {_shortened([value_text(v) for v in values])}"
 
 
 def _shortened(texts):

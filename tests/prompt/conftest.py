@@ -11,6 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from awe import view
 from awe.base.environment import Environment
 from awe.store import current, open_context
 
@@ -46,18 +47,28 @@ def environment_of(home, **more):
     return {**env, "AWE_HOME": str(home), "AWE_USER": "ada", "MPLBACKEND": "agg", **more}
 
 
-@pytest.fixture
-def awe_home(tmp_path):
-    """Give a fresh AWE_HOME with a user's own classes."""
-    home = tmp_path / "home"
+def make_home(folder):
+    """Make an AWE_HOME with a user's own classes."""
+    home = folder / "home"
     (home / "recipes").mkdir(parents=True)
     (home / "recipes" / "notes.py").write_text(OWN_CLASSES)
     return home
 
 
 @pytest.fixture
+def awe_home(tmp_path):
+    """Give a fresh AWE_HOME with a user's own classes."""
+    return make_home(tmp_path)
+
+
+@pytest.fixture
 def run(awe_home, tmp_path):
     """Give a function that runs `awe` and gives what it wrote and its exit status."""
+    return runner(awe_home, tmp_path)
+
+
+def runner(home, folder):
+    """Give a function that runs `awe` in a folder with an AWE_HOME."""
 
     def run_awe(*arguments, stdin="", pipe="", **more):
         command = [str(AWE), *arguments]
@@ -66,8 +77,8 @@ def run(awe_home, tmp_path):
             input=stdin,
             capture_output=True,
             text=True,
-            cwd=tmp_path,
-            env=environment_of(awe_home, **more),
+            cwd=folder,
+            env=environment_of(home, **more),
             timeout=60,
             check=False,
         )
@@ -79,6 +90,7 @@ def run(awe_home, tmp_path):
 def context(tmp_path):
     """Give a context on a fresh store in this process."""
     settings = Environment(tmp_path, str(tmp_path / "store"), str(tmp_path / "data"), "ada")
+    view.enter()
     opened = open_context(settings)
     yield opened
     if current.has_context():
@@ -107,7 +119,7 @@ class Prompt:
         out, end = "", time.monotonic() + timeout
         while time.monotonic() < end:
             try:
-                out += self.child.read_nonblocking(65536, timeout=0.15)
+                out += self.child.read_nonblocking(65536, timeout=0.06)
             except pexpect.TIMEOUT:
                 if ready(_ESCAPES.sub("", out)):
                     break
@@ -153,6 +165,16 @@ def open_prompt(awe_home, tmp_path):
 def prompt(open_prompt):
     """Give an open awe> prompt."""
     return open_prompt()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """Give a prompt, and `awe` beside it on the same store, for tests that leave it open."""
+    folder = tmp_path_factory.mktemp("shared")
+    home = make_home(folder)
+    prompt = Prompt(home, folder)
+    yield prompt, runner(home, folder)
+    prompt.child.close(force=True)
 
 
 @pytest.fixture

@@ -57,6 +57,12 @@ def test_quotes_inside_values_are_escaped(complete):
     assert complete('Chip.name == "it') == ["it's"]
 
 
+def test_names_of_which_each_object_has_its_own(complete, context):
+    context.commit([model.Target(target_name=f"T{i:04d}") for i in range(300)])
+    assert complete("Target.target_name == 'T029") == [f"T{i:04d}" for i in range(290, 300)]
+    assert len(complete("Target.target_name == '")) == 200
+
+
 def test_projects(complete, context):
     context.create_project("KIDS")
     assert complete("context.set_project('K") == ["KIDS"]

@@ -2,7 +2,18 @@
 
 import pytest
 
-FIRST = "Note(name='first', seeing=1.0, observer=Observer(name='Vera Rubin')).commit()"
+
+def note(title):
+    """Give the line that stores a note; each test has a title of its own."""
+    return (
+        f"Note(name={title!r}, seeing=1.0, "
+        f"observer=Observer.get_or_create(name='Vera Rubin')).commit()"
+    )
+
+
+def last(answer):
+    """Give the line above the next prompt."""
+    return answer.rstrip().splitlines()[-2]
 
 
 def test_banner_and_prompt(prompt, awe_home):
@@ -16,18 +27,20 @@ def test_banner_and_prompt(prompt, awe_home):
     assert (awe_home / "history.sqlite").exists()
 
 
-def test_input_over_several_lines(prompt):
-    prompt.enter(FIRST)
+def test_input_over_several_lines(shared):
+    prompt, _ = shared
+    prompt.enter(note("lines"))
     prompt.child.send("query = \\\r")
     assert "...>" in prompt.read(ready=bool)
-    prompt.child.send("     (Note.seeing > 0.5) & \\\r")
+    prompt.child.send("     (Note.seeing > 0.5) & (Note.name == 'lines') & \\\r")
     prompt.child.send("     (Note.observer.name == 'Vera Rubin')\r")
     prompt.read()
-    assert prompt.enter("len(query)").splitlines()[1] == "1"
-    assert prompt.enter("for n in query: print('seen', n.name)\r").count("seen first") == 1
+    assert last(prompt.enter("len(query)")) == "1"
+    assert prompt.enter("for n in query: print('seen', n.name)").count("seen lines") == 1
 
 
-def test_error_of_the_user_is_a_message_without_traceback(prompt):
+def test_error_of_the_user_is_a_message_without_traceback(shared):
+    prompt, _ = shared
     answer = prompt.enter("Note.seing > 1")
     assert "AweAttributeError: Note has no attribute 'seing'. Did you mean 'seeing'?" in answer
     assert "Traceback" not in answer
@@ -37,78 +50,86 @@ def test_error_of_the_user_is_a_message_without_traceback(prompt):
     assert "Traceback" in prompt.enter("1 / 0")
 
 
-def test_edit_on_one_line_is_committed_on_the_next(prompt, run):
-    prompt.enter(FIRST)
-    prompt.enter("n = Note.get(name='first')")
-    prompt.enter("n.name = 'second'")
+def test_edit_on_one_line_is_committed_on_the_next(shared):
+    prompt, run = shared
+    titles = "print([n.name for n in Note.name.like('edit*')])"
+    prompt.enter(note("edit me"))
+    prompt.enter("n = Note.get(name='edit me')")
+    prompt.enter("n.name = 'edited'")
     assert "uncommitted edits: name" in prompt.enter("n")
-    assert run("-c", "print([n.name for n in Note.select_all()])").stdout == "['first']\n"
+    assert run("-c", titles).stdout == "['edit me']\n"
     prompt.enter("context.commit()")
     assert "uncommitted" not in prompt.enter("n")
-    assert run("-c", "print([n.name for n in Note.select_all()])").stdout == "['second']\n"
+    assert run("-c", titles).stdout == "['edited']\n"
 
 
-def test_change_by_another_process_in_between_is_reported(prompt, run):
-    prompt.enter(FIRST)
-    prompt.enter("n = Note.get(name='first')")
+def test_change_by_another_process_in_between_is_reported(shared):
+    prompt, run = shared
+    prompt.enter(note("both"))
+    prompt.enter("n = Note.get(name='both')")
     prompt.enter("n.seeing = 0.7")
-    other = run("-c", "n = Note.get(name='first'); n.seeing = 0.9; n.commit()")
+    other = run("-c", "n = Note.get(name='both'); n.seeing = 0.9; n.commit()")
     assert other.returncode == 0, other.stderr
     answer = prompt.enter("context.commit()")
     assert "0.9" in answer
     assert "0.7" in answer
     assert "Traceback" not in answer
-    assert run("-c", "print(Note.get(name='first').seeing)").stdout == "0.9\n"
+    assert run("-c", "print(Note.get(name='both').seeing)").stdout == "0.9\n"
     prompt.enter("context.rollback()")
-    assert prompt.enter("n.seeing").splitlines()[1] == "0.9"
+    assert last(prompt.enter("n.seeing")) == "0.9"
 
 
-def test_each_line_sees_one_snapshot(prompt, run, awe_path):
-    assert prompt.enter("len(Note.select_all())").splitlines()[1] == "0"
-    run("-c", FIRST)
-    assert prompt.enter("len(Note.select_all())").splitlines()[1] == "1"
-    prompt.enter("import subprocess")
-    command = [str(awe_path), "-c", "Note(name='other').commit()"]
+def test_each_line_sees_one_snapshot(shared, awe_path):
+    prompt, run = shared
+    prompt.enter("import subprocess; snaps = Note.name.like('snap*')")
+    assert last(prompt.enter("len(snaps)")) == "0"
+    run("-c", "Note(name='snap 1').commit()")
+    assert last(prompt.enter("len(snaps)")) == "1"
+    command = [str(awe_path), "-c", "Note(name='snap 2').commit()"]
     prompt.enter(f"command = {command}")
-    during = "len(Note.select_all()), subprocess.run(command).returncode, len(Note.select_all())"
-    assert prompt.enter(during).splitlines()[1] == "(1, 0, 1)"
-    assert prompt.enter("len(Note.select_all())").splitlines()[1] == "2"
+    during = "len(snaps), subprocess.run(command).returncode, len(snaps)"
+    assert last(prompt.enter(during)) == "(1, 0, 1)"
+    assert last(prompt.enter("len(snaps)")) == "2"
 
 
-def test_loop_that_commits_in_its_body(prompt):
-    prompt.enter("context.commit([Note(name=f'n{i}', seeing=float(i)) for i in range(5)])")
-    prompt.child.send("for n in (Note.seeing < 10.0).order_by('seeing'):\r")
+def test_loop_that_commits_in_its_body(shared):
+    prompt, _ = shared
+    prompt.enter("context.commit([Note(name=f'loop {i}', seeing=float(i)) for i in range(5)])")
+    prompt.child.send("for n in Note.name.like('loop*').order_by('seeing'):\r")
     prompt.child.send("n.seeing = n.seeing + 100.0\r")
     prompt.child.send("context.commit()\r")
     prompt.enter("")
-    assert prompt.enter("len(Note.seeing >= 100.0)").splitlines()[1] == "5"
+    assert last(prompt.enter("len(Note.seeing >= 100.0)")) == "5"
 
 
-def test_tab_completes_attributes_through_links(prompt):
-    assert "observer" in prompt.type("Note.obs\t")
-    assert "name" in prompt.type(".na\t")
-    prompt.enter("")
-    prompt.enter(FIRST)
-    prompt.enter("n = Note.get(name='first')")
-    prompt.type("print('says', n.observer.na\t")
+def test_tab_completes_attributes_through_links(shared):
+    prompt, _ = shared
+    prompt.enter(note("tab"))
+    prompt.enter("n = Note.get(name='tab')")
+    prompt.type("print('says', n.obs\t")
+    prompt.type(".na\t")
     assert "says Vera Rubin" in prompt.enter(")")
+    assert "name" in prompt.type("Note.observer.na\t")
+    prompt.enter("")
 
 
-def test_tab_completes_values_inside_quotes(prompt, run):
-    prompt.enter(FIRST)
-    prompt.type("len(Note.observer.name == 'Ve\t")
-    assert prompt.enter("')").splitlines()[-2:][0] == "1"
+def test_tab_completes_values_inside_quotes(shared):
+    prompt, run = shared
+    prompt.enter(note("values"))
+    prompt.type("len((Note.name == 'values') & (Note.observer.name == 'Ve\t")
+    assert last(prompt.enter("'))")) == "1"
     # Between lines no snapshot is held: what another process stored is offered at once.
-    run("-c", "Note(name='x', observer=Observer(name='Annie')).commit()")
+    run("-c", "Note(name='by Annie', observer=Observer(name='Annie')).commit()")
     prompt.type("len(Note.select(observer='An\t")
-    assert prompt.enter("'))").splitlines()[-2:][0] == "1"
+    assert last(prompt.enter("'))")) == "1"
     prompt.type('context.set_project("ad\t')
     assert "Error" not in prompt.enter('")')
 
 
-def test_interrupt_leaves_a_working_prompt(prompt):
-    prompt.child.send("while True: pass\r")
-    prompt.read(ready=lambda text: "pass" in text)
+def test_interrupt_leaves_a_working_prompt(shared):
+    prompt, _ = shared
+    prompt.child.send("import time; print('started'.upper()); time.sleep(60)\r")
+    prompt.read(ready=lambda text: "STARTED" in text)
     prompt.child.sendintr()
     answer = prompt.read()
     assert "Interrupted." in answer
@@ -116,14 +137,14 @@ def test_interrupt_leaves_a_working_prompt(prompt):
     prompt.child.send("half a line")
     prompt.read(ready=bool)
     prompt.child.sendintr()
-    prompt.read()
-    assert prompt.enter("6 * 7").splitlines()[1] == "42"
+    prompt.read(ready=lambda text: True)
+    assert last(prompt.enter("6 * 7")) == "42"
 
 
 @pytest.mark.parametrize("way", ["exit\r", "\x04"])
 def test_leaving_with_uncommitted_edits_warns_once(prompt, way):
-    prompt.enter(FIRST)
-    prompt.enter("n = Note.get(name='first')")
+    prompt.enter(note("left"))
+    prompt.enter("n = Note.get(name='left')")
     prompt.enter("n.seeing = 0.5")
     prompt.child.send(way)
     answer = prompt.read()
@@ -142,7 +163,7 @@ def test_plain_ipython_gets_the_same_by_load_ext(open_prompt, awe_path, tmp_path
     options = ("--no-banner", "--no-tip", f"--ipython-dir={tmp_path / 'ip'}")
     plain = open_prompt((str(awe_path.parent / "ipython"), *options), ends="]:")
     plain.enter("%load_ext awe")
-    assert "Traceback" not in plain.enter(FIRST)
+    assert "Traceback" not in plain.enter(note("plain"))
     assert "]: 1\n" in plain.enter("len(Note.select_all())")
     answer = plain.enter("Note.seing")
     assert "Did you mean 'seeing'" in answer

@@ -83,7 +83,7 @@ def test_stored_object_shows_who_and_where_and_what_is_edited(context):
     plate = a_plate().commit()
     lines = lines_of(information(plate))
     assert "ada" in lines["creator"]
-    assert lines["privileges"] == "1"
+    assert lines["privileges"] == "1 (MyDB)"
     assert "*" not in information(plate)
     plate.name = "changed"
     text = information(plate)
@@ -106,7 +106,7 @@ def test_restricted_links_are_named_and_nothing_more(context, tmp_path):
     )
     open_context(settings)
     text = " ".join(information(ViewPlate.get(name="open")).split())
-    assert "1 items: <Restricted ViewPlate" in text
+    assert "1 item: <Restricted ViewPlate" in text
     assert "secret" not in text
 
 
@@ -123,3 +123,12 @@ def test_product_shows_what_it_was_made_from():
     text = information(bias)
     assert text.index("Made from:") < text.index("raw_bias_frames")
     assert "20 items: <RawBiasFrame" in " ".join(text.split())
+
+
+def test_quality_flags_are_told_by_name():
+    import awe.model as model
+    from awe.process.flags import decode
+
+    assert lines_of(information(model.RawBiasFrame(quality_flags=1)))["quality_flags"] == (
+        f"1 ({decode(1)[0].name})"
+    )

@@ -1,0 +1,129 @@
+"""`awe demo`: a simulated night with known truth, from raw files to judged reduced frames."""
+
+import datetime
+import time
+from pathlib import Path
+
+import numpy as np
+
+from awe.base.environment import home
+
+__all__ = ["run_demo"]
+
+_PROJECT = "DEMO"
+_START = datetime.datetime(2012, 6, 1, 8, 51, 44)
+_STEPS = ("BiasTask", "DomeFlatTask", "TwilightFlatTask", "MasterFlatTask")
+
+
+def run_demo(folder=None):
+    """Simulate a small night, ingest it, reduce it and compare the result with the truth.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path, optional
+        Where the night and the picture go. The default is ``AWE_HOME/demo``.
+
+    Returns
+    -------
+    int
+        0, as an exit status.
+    """
+    from awe.store import current
+
+    began = time.perf_counter()
+    context = current.context()
+    folder = Path(folder or home() / "demo")
+    _enter_project(context)
+    night = _night(folder)
+    frames = _ingest(night)
+    _calibrate()
+    reduced = _reduce()
+    best = reduced[0]
+    print(f"\nThe lineage of {best.filename}:\n")
+    print(best.lineage())
+    _compare(night, reduced)
+    picture = best.inspect(save=folder / "reduced.png")
+    print(f"\n{len(frames)} raw and {len(reduced)} reduced frames in project {_PROJECT},")
+    print(f"store {context.session.where}, files {context.files.folder},")
+    print(f"raw files and truth {night.folder}, picture {picture}.")
+    print(f"All in {time.perf_counter() - began:.0f} s. Now type:\n")
+    print(_NEXT)
+    return 0
+
+
+_NEXT = """\
+    awe
+    awe> context.set_project('DEMO')
+    awe> query = (RawScienceFrame.instrument.name == 'OMEGACAM') & (RawScienceFrame.is_valid > 0)
+    awe> len(query)
+    awe> raw = query.max('DATE_OBS')
+    awe> raw.info()
+    awe> red = (ReducedScienceFrame.raw == raw).max('creation_date')
+    awe> red.inspect()
+    awe> help(ReduceTask)"""
+
+
+def _enter_project(context):
+    if _PROJECT not in [p.name for p in context.projects()]:
+        context.create_project(_PROJECT, "Simulated OmegaCAM night of awe demo")
+    context.set_project(_PROJECT)
+
+
+def _night(folder):
+    """Give the simulated night; that of an earlier demo serves again."""
+    from awe.base.errors import AweError
+    from awe.simulate import open_night, simulate_night
+
+    place = folder / "night"
+    try:
+        night = open_night(place)
+        print(f"The night of an earlier demo is there: {place}")
+    except (AweError, OSError):
+        print("Simulating a night of OmegaCAM: 2 CCDs of 512 x 512 pixels, 2 exposures ...")
+        night = simulate_night(
+            place, ccds=2, shape=(512, 512), exposures=2, start=_START, overwrite=True
+        )
+    return night
+
+
+def _ingest(night):
+    from awe.model import RawFrame
+    from awe.recipes.IngestTask import IngestTask
+
+    IngestTask(paths=night.files, commit=True).execute()
+    return list(RawFrame.select_all().project_only())
+
+
+def _calibrate():
+    import importlib
+
+    print("Making bias and flats (the first run compiles the pixel code) ...")
+    for name in _STEPS:
+        task = getattr(importlib.import_module(f"awe.recipes.{name}"), name)
+        task(instrument="OMEGACAM", commit=True, folder=None).execute()
+
+
+def _reduce():
+    from awe.recipes.ReduceTask import ReduceTask
+
+    task = ReduceTask(instrument="OMEGACAM", template=_START, commit=True, folder=None)
+    return task.execute()
+
+
+def _compare(night, reduced):
+    """Print how the reduced frames compare with the noiseless scene that was simulated."""
+    print("\nReduced frames against the truth, (reduced - truth) x sqrt(weight) over good pixels:")
+    print(f"  {'CCD':<12} {'exposure':<20} {'mean':>7} {'stdev':>7} {'sky [ADU]':>10} "
+          f"{'true':>8} {'bad pixels':>10}")  # fmt: skip
+    for frame in reduced:
+        truth = night.truth(frame.chip.name, frame.raw.raw_fits.filename)
+        weight = frame.weight.data
+        good = (weight > 0) & ~np.asarray(truth.bad, bool)
+        pull = ((frame.data - truth.scene_adu) * np.sqrt(weight))[good]
+        true_sky = float(np.median(truth.scene_adu))
+        print(
+            f"  {frame.chip.name:<12} {frame.DATE_OBS:%Y-%m-%dT%H:%M:%S} "
+            f"{pull.mean():>8.3f} {pull.std():>7.3f} {frame.sky:>10.2f} {true_sky:>8.2f} "
+            f"{frame.bad_count:>10}"
+        )
+    print("  Cosmic rays, trails, hot and cold pixels are left out by the truth's masks.")

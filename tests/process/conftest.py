@@ -1,0 +1,13 @@
+"""A store for each test."""
+
+import pytest
+
+from awe.store.context import Context
+
+
+@pytest.fixture
+def context(tmp_path):
+    """Give the context of a new store."""
+    opened = Context(tmp_path / "store", tmp_path / "data", "me")
+    yield opened
+    opened.close()

@@ -1,0 +1,266 @@
+"""Verify finds what does not fit together; reindex and repair mend what can be mended."""
+
+import os
+
+import numpy as np
+import pytest
+from store_lab import LabChip, LabFrame, LabInstrument, LabNote, LabStat, make_frame, open_lab
+
+from awe.store import blocks, plain
+from awe.store.columns import column_from_values
+from awe.store.files import is_in_use
+from awe.store.records import PAGE_ROWS, ColumnRecord, Row
+from awe.store.session import row_of
+from awe.store.verify import reindex, verify
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """Give the context of a store with frames in segments and in the tail."""
+    monkeypatch.setattr(blocks, "TAIL_ROWS", 16)
+    monkeypatch.setattr(blocks, "LEVELS", (16, 64, 256))
+    context = open_lab(tmp_path)
+    chip = LabChip(name="c1", instrument=LabInstrument(name="OMEGACAM"))
+    frames = [
+        make_frame(tmp_path, f"{k}.fits", number=k, chip=chip, imstat=LabStat(mean=float(k)),
+                   header={"K": k}, tags=[str(k)] * (k % 3))
+        for k in range(20)
+    ]  # fmt: skip
+    context.commit(frames)
+    frames = [make_frame(tmp_path, f"{k}.fits", number=k, inputs=frames[:3]) for k in (20, 21)]
+    context.commit(frames)
+    assert verify(context) == []
+    yield context
+    context.close()
+
+
+def _store(context):
+    """Commit what a test has tampered with, past awe."""
+    context.session.root.clock.time += 1
+    context.session.commit_transaction()
+
+
+def _only(problems, *words):
+    assert len(problems) == 1, problems
+    assert all(word in problems[0] for word in words), problems
+    return problems[0]
+
+
+# --- files ---
+
+
+def test_a_flipped_byte(lab):
+    path = LabFrame.get(number=4).path()
+    data = bytearray(path.read_bytes())
+    data[3] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    _only(verify(lab), "4.fits is damaged")
+    assert verify(lab, checksums=False) == []
+
+
+def test_a_file_that_was_cut(lab):
+    path = LabFrame.get(number=4).path()
+    path.chmod(0o644)
+    os.truncate(path, 5)
+    _only(verify(lab, checksums=False), "4.fits has 5 bytes")
+
+
+def test_a_missing_file(lab):
+    frame = LabFrame.get(number=4)
+    frame.path().unlink()
+    _only(verify(lab, repair=True), "4.fits", "is missing", frame.object_id)
+
+
+def test_foreign_files(lab, tmp_path):
+    data = tmp_path / "data"
+    for place in ("stray", "aa/bb/stray", "incoming/stray", "incoming/dead/stray"):
+        (data / place).parent.mkdir(parents=True, exist_ok=True)
+        (data / place).write_text(place)
+    problems = verify(lab)
+    assert len(problems) == 4
+    assert all(p.startswith("No object has the file") for p in problems)
+    assert (data / "stray").exists()
+    assert all(p.startswith("Moved ") for p in verify(lab, repair=True))
+    assert verify(lab) == []
+    kept = sorted(p.read_text() for p in (data / "lost+found").iterdir())
+    assert kept == ["aa/bb/stray", "incoming/dead/stray", "incoming/stray", "stray"]
+    assert LabFrame.get(number=4).path().exists()
+
+
+def test_files_that_wait_for_their_commit_are_left_alone(lab, tmp_path):
+    frame = make_frame(tmp_path, "new.fits", number=99)
+    (staged,) = frame.prepare_files(lab)
+    assert is_in_use(staged.temporary.parent)
+    assert verify(lab, repair=True) == []
+    frame.commit()
+    assert verify(lab, repair=True) == []
+    assert not is_in_use(tmp_path / "data" / "incoming" / "nobody")
+
+
+# --- columns ---
+
+
+@pytest.mark.parametrize(
+    ("path", "spec", "value"),
+    [
+        ("number", "int", 77),
+        ("filename", "str", "x.fits"),
+        ("imstat.mean", "float", None),
+        ("tags", ("list", "str"), ("x",)),
+        ("$serial", "int", 999),
+        ("header", "present", False),
+    ],
+)
+def test_a_wrong_column_and_its_repair(lab, path, spec, value):
+    extent = lab.session.extent(LabFrame)
+    segment = extent.segments[0]
+    block = blocks.SegmentBlock(lab.session, extent, segment)
+    blocks.set_value(block, segment, path, spec, 5, value)
+    _store(lab)
+    _only(verify(lab), "LabFrame", f"column {path} is wrong in 1 rows", "row 5", "awe reindex")
+    assert reindex(lab) == len(LabFrame.select_all()) + 4
+    assert verify(lab) == []
+    assert [f.filename for f in (LabFrame.number == 5)] == ["5.fits"]
+
+
+def test_a_whole_column_that_is_wrong(lab):
+    extent = lab.session.extent(LabFrame)
+    segment = extent.segments[0]
+    wrong = ColumnRecord(column_from_values("int", [1, 2] * (segment.count // 2)))
+    segment.columns = {**segment.columns, "number": wrong}
+    _store(lab)
+    _only(verify(lab), f"wrong in {segment.count} rows")
+    reindex(lab)
+    assert verify(lab) == []
+
+
+def test_a_column_that_cannot_be_read(lab):
+    extent = lab.session.extent(LabFrame)
+    extent.segments[0].columns["number"]._packed = b"cos\nsystem\n."
+    extent.segments[0].columns["number"]._p_changed = True
+    _store(lab)
+    lab.session._connection.cacheMinimize()
+    _only(verify(lab), "column number", "os.system")
+    reindex(lab)
+    assert verify(lab) == []
+
+
+# --- links and unique values ---
+
+
+def _tamper(context, obj, **changes):
+    """Write other raw values into a row, and into its columns."""
+    session = context.session
+    extent = session.extent(type(obj))
+    number = row_of(obj._packed)
+    page = extent.pages[number // PAGE_ROWS]
+    row = page.rows[number % PAGE_ROWS]
+    fields = type(obj)._fields()
+    values = tuple(changes.get(n, v) for (n, _), v in zip(fields, row.values(), strict=True))
+    page.rows[number % PAGE_ROWS] = Row(
+        row.layout, row.object_id, row.domain, row.serial, row.committed, plain.dumps(values)
+    )
+    page._p_changed = True
+    specs = dict(fields)
+    blocks.update_segments(
+        session, extent, number, {name: (specs[name], raw) for name, raw in changes.items()}
+    )
+    _store(context)
+
+
+def test_a_dangling_link(lab):
+    frame = LabFrame.get(number=4)
+    _tamper(lab, frame, chip=frame.chip._packed + 50)
+    _only(verify(lab), frame.object_id, "links to a missing object")
+
+
+def test_a_dangling_link_in_a_list(lab):
+    frame = LabFrame.get(number=20)
+    _tamper(lab, frame, inputs=(frame._packed, frame._packed + 50))
+    _only(verify(lab), frame.object_id, "links to a missing object")
+
+
+def test_a_unique_value_of_a_missing_object(lab):
+    tree = lab.session.root.unique["DataObject:filename"].tree
+    tree["somewhere\0ghost.fits"] = LabFrame.get(number=4)._packed + 1000
+    _store(lab)
+    _only(verify(lab), "ghost.fits", "of a missing object")
+    reindex(lab)
+    assert verify(lab) == []
+
+
+def test_a_unique_value_that_leads_nowhere_or_elsewhere(lab, tmp_path):
+    tree = lab.session.root.unique["DataObject:filename"].tree
+    (key,) = [k for k in tree if k.endswith("\x004.fits")]
+    other = tree[key.replace("4.fits", "5.fits")]
+    del tree[key]
+    _store(lab)
+    _only(verify(lab), "does not lead to", "4.fits")
+    tree[key] = other
+    _store(lab)
+    _only(verify(lab), "does not lead to", "4.fits")
+    tree[key] = LabFrame.get(number=4)._packed
+    tree[key.replace("4.fits", "old.fits")] = other
+    _store(lab)
+    _only(verify(lab), "holds 1 values that no object has")
+    reindex(lab)
+    assert verify(lab) == []
+    with pytest.raises(ValueError, match="must be unique"):
+        make_frame(tmp_path, "4.fits", b"another").commit()
+
+
+def test_reindex_refuses_what_cannot_be_unique(lab):
+    _tamper(lab, LabFrame.get(number=4), filename="5.fits")
+    problems = verify(lab)
+    assert any("does not lead to" in p for p in problems)
+    with pytest.raises(ValueError, match="must be unique"):
+        reindex(lab)
+    assert len(LabFrame.select_all()) == 22
+
+
+# --- records beside the row ---
+
+
+def test_a_record_of_its_own_that_is_missing(lab):
+    frame = LabFrame.get(number=4)
+    extent = lab.session.extent(LabFrame)
+    number = row_of(frame._packed)
+    extent.pages[number // PAGE_ROWS].set_child(number % PAGE_ROWS, "header", None)
+    _store(lab)
+    _only(verify(lab), frame.object_id, "header is missing or left over")
+
+
+def test_a_damaged_history(lab):
+    frame = LabFrame.get(number=4)
+    frame.comment = "x"
+    frame.commit()
+    lab.session.root.changes[frame._packed] = b"cos\nsystem\n."
+    _store(lab)
+    _only(verify(lab), "history", "os.system")
+
+
+def test_an_unreadable_page_keeps_files_where_they_are(lab, tmp_path):
+    page = lab.session.extent(LabFrame).pages[0]
+    page._blob = b"cos\nsystem\n."
+    page.__dict__.pop("_v_rows", None)
+    page._p_changed = True
+    _store(lab)
+    lab.session._connection.cacheMinimize()
+    files = [p for p in (tmp_path / "data").rglob("*.fits") if p.is_file()]
+    problems = verify(lab, repair=True)
+    assert any("os.system" in p for p in problems)
+    assert all(p.exists() for p in files)
+
+
+def test_a_large_store_is_compared_block_by_block(lab):
+    lab.commit([LabNote(name=f"n{k}", value=float(k), extra={"k": k}) for k in range(300)])
+    found = LabNote.select_all()
+    lab.delete(found[40:60])
+    assert verify(lab) == []
+    assert np.array_equal(
+        LabNote.select_all().table("value")["value"], [*range(40), *range(60, 300)]
+    )
+    reindex(lab)
+    assert verify(lab) == []
+    assert len(LabNote.select_all()) == 280
