@@ -151,7 +151,7 @@ class IngestTask(Task):
             self.reports.append(FileReport(path, "already stored", [], notes))
             return
         with tempfile.TemporaryDirectory(prefix="awe-ingest-") as folder:
-            frames = builder.frames(raw_fits, Path(folder) if self.commit else None)
+            frames = builder.frames(raw_fits, Path(folder), write=self.commit)
             state = self._store(builder, frames) if self.commit else "would store"
         frames = [] if state == "already stored" else frames
         self.reports.append(FileReport(path, state, frames, notes + builder.notes))

@@ -1,10 +1,14 @@
 """How the frames of a raw file are built from its headers and pixels."""
 
+import dataclasses
+import shutil
+
 import numpy as np
 from awe.recipes.ingest_geometry import agrees, key_of
 
 from awe.base.errors import AweValueError
 from awe.base.utc import to_utc
+from awe.fits.streams import open_stream
 from awe.instruments import night_of
 from awe.model import (
     Astrom,
@@ -26,6 +30,7 @@ from awe.pixels import assemble, imstat
 
 __all__ = ["FrameBuilder"]
 
+_CHUNK = 1 << 20
 _REGIONS = ("overscan_x", "overscan_y", "prescan_x", "prescan_y")
 _PLAIN = (
     "DATE", "DATE_OBS", "MJD_OBS", "UTC", "LST", "EXPTIME", "OBJECT", "OBSERVER",
@@ -53,6 +58,7 @@ class FrameBuilder:
 
     def __init__(self, path, hdus, ccds, instrument, geometries):
         self.path = path
+        self.source = path
         self.hdus = hdus
         self.ccds = ccds
         self.instrument_data = instrument
@@ -85,25 +91,37 @@ class FrameBuilder:
             DATE_OBS=self.ccds[0].DATE_OBS, headers=texts,
         )  # fmt: skip
 
-    def frames(self, raw_fits, folder):
+    def frames(self, raw_fits, folder, *, write):
         """Build a frame for each CCD.
 
         Parameters
         ----------
         raw_fits : RawFits
             The object of the file.
-        folder : pathlib.Path or None
-            Where to write the file of each CCD; None writes none.
+        folder : pathlib.Path
+            For files that are needed until the commit.
+        write : bool
+            Whether to write the file of each CCD there.
 
         Returns
         -------
         list of RawFrame
             Not committed.
         """
+        self._unpack(folder)
         frames = [self._frame(n, ccd, raw_fits) for n, ccd in enumerate(self.ccds, start=1)]
-        if folder is not None:
+        if write:
             self._split(frames, folder)
         return frames
+
+    def _unpack(self, folder):
+        """Decompress a packed file of several images once, not for each of them."""
+        if not self.hdus[0].packed or sum(h.shape is not None for h in self.hdus) < 2:
+            return
+        self.source = folder / "unpacked"
+        with open_stream(self.path) as (stream, _), open(self.source, "wb") as plain:
+            shutil.copyfileobj(stream, plain, _CHUNK)
+        self.hdus = [dataclasses.replace(h, packed=False) for h in self.hdus]
 
     def _split(self, frames, folder):
         from awe.fits import split_hdus
@@ -111,7 +129,7 @@ class FrameBuilder:
         parts = []
         for frame, ccd in zip(frames, self.ccds, strict=True):
             parts.append((ccd.extensions, folder / frame.filename))
-        split_hdus(self.path, parts)
+        split_hdus(self.source, parts)
         for frame, (_, part) in zip(frames, parts, strict=True):
             frame.attach(part)
 
@@ -232,7 +250,7 @@ class FrameBuilder:
     # --- pixels ---
 
     def _measure(self, frame, ccd, amplifiers):
-        images = {n: LazyImage(self.path, self.hdus[n]) for n in ccd.extensions}
+        images = {n: LazyImage(self.source, self.hdus[n]) for n in ccd.extensions}
         if not amplifiers or len(ccd.raw_shape) != 2:
             whole = np.asarray(images[ccd.extensions[0]])
             frame.imstat = imstat_of(imstat(whole.reshape(-1, whole.shape[-1])))

@@ -152,5 +152,3 @@ def _along(lit, shape):
         "prescan_y": (0, y0 - 1, x0, x1) if y0 > 2 else None,
         "overscan_y": (y1 + 1, ny, x0, x1) if ny - y1 > 2 else None,
     }
-
-

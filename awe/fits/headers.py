@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import os
-import re
 import warnings
 
 import numpy as np
@@ -18,8 +17,7 @@ _CARD = 80
 DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 _UNSIGNED = {8: (-128, "i1"), 16: (1 << 15, "u2"), 32: (1 << 31, "u4"), 64: (1 << 63, "u8")}
 _MAX_HEADER = 4000 * BLOCK
-# Eight signs and an equals sign, of which one is not allowed in a keyword.
-_ILLEGAL_KEYWORD = re.compile(rb"(?=[^=]{0,7}[^A-Z0-9_= -])[!-<>-~][ -<>-~]{7}=")
+_LEGAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -291,7 +289,7 @@ def _parse(text):
     if text.translate(None, bytes(range(32, 127))):
         complaints.append("characters that FITS does not allow in a header were replaced")
         text = bytes(b if 32 <= b < 127 else (32 if b == 0 else 63) for b in text)
-    text = _ILLEGAL_KEYWORD.sub(lambda found: _legal_keyword(found, complaints), text)
+    text = _with_legal_keywords(text, complaints)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = fits.Header.fromstring(text.decode("ascii"))
@@ -299,15 +297,16 @@ def _parse(text):
     return header, complaints
 
 
-def _legal_keyword(found, complaints):
-    """Give the keyword of a card with the signs that are allowed in it."""
-    keyword = found.group(0)
-    if found.start() % _CARD:
-        return keyword
-    legal = re.sub(rb"[^A-Z0-9_-]", b"_", keyword.rstrip(b"= ").upper()).ljust(8) + b"="
-    told = keyword.rstrip(b"= ").decode("ascii")
-    complaints.append(f"the illegal keyword '{told}' is read as {legal[:8].decode().rstrip()}")
-    return legal
+def _with_legal_keywords(text, complaints):
+    """Give header blocks whose keywords have only the signs that are allowed in them."""
+    for start in range(0, len(text), _CARD):
+        keyword = text[start : start + 8]
+        if text[start + 8 : start + 9] == b"=" and keyword.translate(None, _LEGAL):
+            legal = bytes(c if c in _LEGAL else 95 for c in keyword.upper())
+            told = [k.decode("ascii").rstrip() for k in (keyword, legal)]
+            complaints.append(f"the illegal keyword {told[0]!r} is read as {told[1]}")
+            text = text[:start] + legal + text[start + 8 :]
+    return text
 
 
 def _check(header, complaints):

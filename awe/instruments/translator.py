@@ -356,7 +356,8 @@ class Translator:
             raise HeaderError(msg)
         if not exact:
             notes.append("the header has no time of day; midnight UTC is taken")
-        elif (says := cards.text(*names[0])) and cards.date_and_time(names[0], names[1], [])[0] is None:
+        says = cards.text(*names[0])
+        if says is not None and cards.date_and_time(names[0], names[1], [])[0] is None:
             notes.append(f"{says!r} is no date; the modified Julian date is taken")
         scale = (cards.text("TIMESYS") or "UTC").lower()
         if scale in ("tai", "tt", "tdb"):

@@ -6,7 +6,6 @@ import numpy as np
 
 from awe.base.errors import AweValueError
 from awe.base.utc import to_utc
-from awe.instruments import night_interval
 from awe.model.base import BaseFrame, product_name
 from awe.model.quality import (
     BIAS_DIFFERENCE,
@@ -21,7 +20,6 @@ from awe.model.raw import RawBiasFrame
 from awe.model.records import imstat_of
 from awe.model.stacks import RawStack, check_alike, pair_noise
 from awe.model.vocabulary import Chip, Filter, Instrument, Readout
-from awe.pixels import combine, imstat
 from awe.process import ProcessParameters, Product, parameter
 from awe.process.choice import FOREVER_END, FOREVER_START, nearness
 from awe.process.flags import disqualifying_bits
@@ -40,6 +38,8 @@ __all__ = [
 ]
 
 _DAY = datetime.timedelta(days=1)
+# Medians of overscan and prescan in x and in y, or nothing.
+_LEVEL_METHODS = (2, 1, 4, 3, 0)
 
 
 def interval_of(validity):
@@ -108,6 +108,8 @@ class Calibration(Product):
             By default the night of its frames, widened by VALID_NIGHTS_BEFORE and
             VALID_NIGHTS_AFTER of its parameters.
         """
+        from awe.instruments import night_interval
+
         if validity is not None:
             self.timestamp_start, self.timestamp_end = interval_of(validity)
             return
@@ -173,6 +175,8 @@ class Calibration(Product):
         bool
             True where the intervals overlap.
         """
+        from awe.instruments import night_interval
+
         begin, end = night_interval(night, self.instrument.longitude or 0.0)
         return self.timestamp_start < end and self.timestamp_end > begin
 
@@ -194,6 +198,8 @@ class FrameProduct(BaseFrame, Product):
         **planes
             Further images by name, such as ``ERROR``.
         """
+        from awe.pixels import imstat
+
         object.__setattr__(self, "_pixels", (data, planes))
         self.NAXIS2, self.NAXIS1 = data.shape
         self.imstat = imstat_of(imstat(data))
@@ -266,10 +272,14 @@ class FrameProduct(BaseFrame, Product):
             ("AWEVERS", self.package_version, "version of awe"),
             ("DATE", f"{self.creation_date:%Y-%m-%dT%H:%M:%S}", "made at (UTC)"),
         ]
+        for number, (name, obj) in enumerate(self.input_objects(), start=1):
+            cards.append((f"AWEIN{number}", f"{name} {obj.object_id}", ""))
+        for name in self.process_params._attributes:
+            cards.append((f"HIERARCH AWE PAR {name}", getattr(self.process_params, name), ""))
         return cards
 
 
-class BaseCalFrame(FrameProduct, Calibration):
+class BaseCalFrame(Calibration, FrameProduct):
     """A calibration that is a frame."""
 
     abstract = True
@@ -282,13 +292,12 @@ class BaseCalFrame(FrameProduct, Calibration):
 class ReadNoiseParameters(ProcessParameters):
     """How the read noise is measured, and its limits."""
 
-    OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
     REJECTION_THRESHOLD = parameter("Clip", float, 5.0, unit="sigma", low=1.0)
     MAXIMUM_ITERATIONS = parameter("Clips at most", int, 5, low=1, high=100)
     MAXIMUM_READNOISE = parameter("Limit", float, 100.0, unit="adu", low=0, critical=False)
     MAXIMUM_READNOISE_DIFFERENCE = parameter("Limit of its change", float, 0.5, unit="adu", low=0,
                                              critical=False)  # fmt: skip
-    MAXIMUM_BIAS_DIFFERENCE = parameter("Limit of the mean difference of two biases", float, 10.0,
+    MAXIMUM_BIAS_DIFFERENCE = parameter("Limit of the median difference of two biases", float, 1.0,
                                         unit="adu", low=0, critical=False)  # fmt: skip
     VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
                                     unit="d", critical=False)  # fmt: skip
@@ -310,8 +319,7 @@ class ReadNoise(Calibration):
 
     def names(self):
         """Give the names on which the defaults of parameters depend."""
-        names = {"instrument": self.instrument.name, "chip": self.chip.name}
-        return {**names, "overscan_methods": self.readout.overscan_methods()}
+        return {"instrument": self.instrument.name, "chip": self.chip.name}
 
     def make(self):
         """Measure the read noise."""
@@ -321,7 +329,9 @@ class ReadNoise(Calibration):
             msg = f"The read noise needs at least 2 biases; {self.chip.name} has {len(frames)}."
             raise AweValueError(msg, cause="fewer than 2 biases for the read noise")
         parameters = self.process_params
-        stack = RawStack(frames, parameters.OVERSCAN_CORRECTION)
+        # One level for each amplifier: a level for each row would add its own noise.
+        method = next(m for m in _LEVEL_METHODS if m in self.readout.overscan_methods())
+        stack = RawStack(frames, method)
         self.read_noise, self.mean_diff, self.median_diff = pair_noise(
             stack, parameters.REJECTION_THRESHOLD, parameters.MAXIMUM_ITERATIONS
         )
@@ -348,7 +358,7 @@ class ReadNoise(Calibration):
         """
         limits = self.process_params
         self.prev = self.previous()
-        changed = abs(self.mean_diff) > limits.MAXIMUM_BIAS_DIFFERENCE
+        changed = abs(self.median_diff) > limits.MAXIMUM_BIAS_DIFFERENCE
         if self.prev is not None:
             change = abs(self.read_noise - self.prev.read_noise)
             changed |= change > limits.MAXIMUM_READNOISE_DIFFERENCE
@@ -400,6 +410,8 @@ class BiasFrame(BaseCalFrame):
 
     def make(self):
         """Combine the raw biases."""
+        from awe.pixels import combine
+
         frames = self.raw_bias_frames
         check_alike(frames)
         parameters = self.process_params
@@ -448,6 +460,8 @@ class BiasFrame(BaseCalFrame):
         int
             BIAS_DIFFERENCE or 0.
         """
+        from awe.pixels import imstat
+
         self.prev = self.previous()
         if self.prev is None:
             return 0

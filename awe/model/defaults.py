@@ -1,6 +1,5 @@
 """Process parameters that instruments, filters and chips have instead of a class's own."""
 
-from awe.instruments import parameters_of
 from awe.process.parameters import parameters_class, set_defaults_source
 from awe.store import registry
 
@@ -33,6 +32,8 @@ def defaults_for(class_name, names):
     list of (str, dict)
         Origin and values, the weaker ones first.
     """
+    from awe.instruments import parameters_of
+
     layers = []
     possible = names.get("overscan_methods")
     if possible and _STANDARD_OVERSCAN not in possible and _takes_overscan(class_name):

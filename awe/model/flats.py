@@ -8,7 +8,6 @@ from awe.model.quality import FLAT_DIFFERENCE, FLAT_FLATNESS, subwindow_medians
 from awe.model.raw import RawDomeFlatFrame, RawTwilightFlatFrame
 from awe.model.stacks import RawStack, check_alike, noise_of
 from awe.model.vocabulary import Lamp
-from awe.pixels import combine, master_flat, normalise_flat
 from awe.process import Dependency, ProcessParameters, parameter
 from awe.store import persistent
 
@@ -94,6 +93,8 @@ class CombinedFlatFrame(BaseFlatFrame):
 
     def make(self):
         """Combine the raw flats, each scaled by its level."""
+        from awe.pixels import combine, normalise_flat
+
         frames = getattr(self, self.raws)
         check_alike(frames)
         parameters = self.process_params
@@ -222,6 +223,8 @@ class MasterFlatFrame(BaseFlatFrame):
 
     def make(self):
         """Combine dome and twilight flat, as far as they are there."""
+        from awe.pixels import master_flat
+
         parameters = self.process_params
         way = parameters.COMBINE_TYPE
         # What is not used is no input.

@@ -32,7 +32,9 @@ FLAT_DIFFERENCE = register_flag(
     "FLAT_DIFFERENCE", 128, "flat differs from the one before", disqualifies=False
 )
 READ_NOISE_DIFFERENCE = register_flag(
-    "READ_NOISE_DIFFERENCE", 256, "read noise, or the level between biases, has changed",
+    "READ_NOISE_DIFFERENCE",
+    256,
+    "read noise, or the level between biases, has changed",
     disqualifies=False,
 )
 SATURATED = register_flag(

@@ -1,6 +1,5 @@
 """Records that live inside their owner: statistics, world coordinates, amplifiers."""
 
-from awe.pixels.geometry import Amplifier as PixelAmplifier
 from awe.store import OwnedRecord, persistent
 
 __all__ = ["Amplifier", "Astrom", "Imstat", "OverscanStat", "amplifier_of_header", "imstat_of"]
@@ -76,6 +75,8 @@ class Amplifier(OwnedRecord):
         awe.pixels.Amplifier
             The amplifier.
         """
+        from awe.pixels.geometry import Amplifier as PixelAmplifier
+
         sections = {
             name: tuple(getattr(self, name)) or None
             for name in ("prescan_x", "overscan_x", "prescan_y", "overscan_y")

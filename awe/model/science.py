@@ -9,7 +9,6 @@ from awe.model.flats import BIAS, MasterFlatFrame
 from awe.model.raw import RawScienceFrame
 from awe.model.records import Astrom
 from awe.model.vocabulary import Chip, Filter, ObservingBlock, Readout, Template
-from awe.pixels import reduce_ccd
 from awe.process import Dependency, ProcessParameters, parameter
 from awe.store import persistent
 
@@ -100,6 +99,8 @@ class ReducedScienceFrame(FrameProduct):
 
     def make(self):
         """Reduce the raw frame: overscan, trim, bias, flat, saturated pixels, weights."""
+        from awe.pixels import reduce_ccd
+
         raw, parameters = self.raw, self.process_params
         amplifiers = raw.pixel_amplifiers()
         measured = None if self.bias.read_noise is None else self.bias.read_noise.read_noise
@@ -160,6 +161,4 @@ def _trimmed(raw):
     if first.flip_x or first.flip_y:
         return None
     y0, _, x0, _ = first.data
-    return astrom.replace(
-        CRPIX1=astrom.CRPIX1 - x0 + first.x, CRPIX2=astrom.CRPIX2 - y0 + first.y
-    )
+    return astrom.replace(CRPIX1=astrom.CRPIX1 - x0 + first.x, CRPIX2=astrom.CRPIX2 - y0 + first.y)

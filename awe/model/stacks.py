@@ -3,9 +3,8 @@
 import numpy as np
 
 from awe.base.errors import AweValueError
-from awe.pixels import amplifier_map, assemble, ccd_shape, overscan_levels
 
-__all__ = ["RawStack", "check_alike", "noise_of"]
+__all__ = ["RawStack", "check_alike", "noise_of", "pair_noise"]
 
 
 def check_alike(frames, names=("instrument", "chip", "readout", "filter")):
@@ -55,6 +54,8 @@ class RawStack:
     """
 
     def __init__(self, frames, method, bias=None):
+        from awe.pixels import ccd_shape, overscan_levels
+
         self._amplifiers = frames[0].pixel_amplifiers()
         self.shape = ccd_shape(self._amplifiers)
         self._arrays = [frame.arrays() for frame in frames]
@@ -82,6 +83,8 @@ class RawStack:
         array of float32
             Shape ``(y1 - y0, nx)``, in ADU.
         """
+        from awe.pixels import assemble
+
         block = assemble(self._arrays[k], self._amplifiers, self.levels[k], rows=(y0, y1))
         if self._bias is not None:
             block -= self._bias[y0:y1]
@@ -120,6 +123,8 @@ def noise_of(frame, read_noise=None):
     gain : float or array or None
         In electrons per ADU; None where it is not known.
     """
+    from awe.pixels import amplifier_map
+
     amplifiers = frame.pixel_amplifiers()
     gains = [a.gain for a in amplifiers]
     if any(g is None for g in gains):
@@ -137,6 +142,9 @@ def noise_of(frame, read_noise=None):
 
 def pair_noise(stack, threshold, iterations):
     """Measure the read noise from the differences of pairs of frames.
+
+    The median of each row of a difference is subtracted, so that a level that drifts during the
+    read-out does not count as noise of the pixels.
 
     Parameters
     ----------
@@ -157,6 +165,8 @@ def pair_noise(stack, threshold, iterations):
     noises, mean, median = [], 0.0, 0.0
     for k in range(0, len(stack) - 1, 2):
         difference = (stack.frame(k) - stack.frame(k + 1)).astype(np.float64)
+        mean, median = float(np.nanmean(difference)), float(np.nanmedian(difference))
+        difference -= np.nanmedian(difference, axis=1, keepdims=True)
         kept = difference[np.isfinite(difference)]
         for _ in range(iterations):
             centre, spread = kept.mean(), kept.std()
@@ -165,8 +175,4 @@ def pair_noise(stack, threshold, iterations):
                 break
             kept = kept[inside]
         noises.append(kept.std() / np.sqrt(2))
-        mean, median = float(kept.mean()), float(np.median(kept))
     return float(np.median(noises)), mean, median
-
-
-__all__ += ["pair_noise"]

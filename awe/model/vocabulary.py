@@ -3,7 +3,6 @@
 import datetime
 
 from awe.model.records import Amplifier
-from awe.pixels import possible_methods
 from awe.store import DBObject, persistent
 
 __all__ = ["Chip", "Filter", "Instrument", "Lamp", "ObservingBlock", "Readout", "Template"]
@@ -120,6 +119,8 @@ class Readout(DBObject):
         tuple of int
             Numbers of `awe.pixels.OVERSCAN_METHODS`.
         """
+        from awe.pixels import possible_methods
+
         return tuple(possible_methods([a.for_pixels(0) for a in self.amplifiers]))
 
     def summary(self):

@@ -100,9 +100,7 @@ def is_forever(calibration):
     bool
         True for a last resort.
     """
-    return (
-        calibration.timestamp_start <= FOREVER_START and calibration.timestamp_end >= FOREVER_END
-    )
+    return calibration.timestamp_start <= FOREVER_START and calibration.timestamp_end >= FOREVER_END
 
 
 def nearness(night, calibration):
@@ -183,9 +181,7 @@ def choose(frame, dependency, parameters=None):
         cls = registry.find_class(class_name)
         bits = disqualifying_bits()
         found = [
-            c
-            for c in _queries(frame, dependency, cls, parameters)
-            if not c.quality_flags & bits
+            c for c in _queries(frame, dependency, cls, parameters) if not c.quality_flags & bits
         ]
         if found:
             return min(found, key=lambda c: _rank(frame, c))

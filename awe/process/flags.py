@@ -120,4 +120,3 @@ def flags_table():
     """
     rows = sorted(_flags.values(), key=lambda f: f.bit)
     return "\n".join(f"{f.bit:>6}  {f.name:<22} {f.description}" for f in rows)
-

@@ -138,18 +138,21 @@ class Failure:
 class _Scratch:
     """A folder for the files of one unit, removed at the latest when nobody refers to it."""
 
-    prefix = ".awe-task-"
-
     def __init__(self, parent):
         try:
             if parent is not None:
                 parent.mkdir(parents=True, exist_ok=True)
-            made = tempfile.mkdtemp(prefix=self.prefix, dir=parent)
+            made = tempfile.mkdtemp(prefix=".awe-task-", dir=parent)
         except OSError as err:
             msg = f"No file can be written into {parent or 'the temporary folder'}: {err}."
             raise AweValueError(msg, remedy="Give another folder=, or None.") from err
-        self.folder = Path(made)
+        self.folder = Path(made).absolute()
         self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def holds(self, obj):
+        """Tell whether the file of an object lies here."""
+        local = getattr(obj, "_local_path", None)
+        return local is not None and local.parent == self.folder
 
 
 class _TaskMeta(type):
@@ -194,9 +197,7 @@ class Task(metaclass=_TaskMeta):
         known = self._arguments
         for name in arguments:
             if name not in known:
-                msg = (
-                    f"{type(self).__name__} has no argument {name!r}.{did_you_mean(name, known)}"
-                )
+                msg = f"{type(self).__name__} has no argument {name!r}.{did_you_mean(name, known)}"
                 raise AweTypeError(msg, remedy=f"Arguments: {', '.join(known)}")
         for name, argument in known.items():
             if argument.required and arguments.get(name) is None:
@@ -231,9 +232,7 @@ class Task(metaclass=_TaskMeta):
             lines.append(f"\n    Parameters of {product.__name__}.process_params:\n")
             for name, a in record_class._attributes.items():
                 unit = f" {a.unit}" if a.unit else ""
-                lines.append(
-                    f"    {name:<28} {a.default!r}{unit} ({a.range_text()}): {a.doc}"
-                )
+                lines.append(f"    {name:<28} {a.default!r}{unit} ({a.range_text()}): {a.doc}")
         return "\n".join(lines) + ("\n" if lines else "")
 
     def check(self):
@@ -313,27 +312,26 @@ class Task(metaclass=_TaskMeta):
             new = closure(products)
             if self.commit:
                 current.context().commit(*products)
+            made_here = [o for o in new if scratch.holds(o)]
             if self.folder is not None:
-                self._leave(new)
+                self._leave(made_here)
         except BaseException:
             scratch.remove()
             raise
         if self.folder is None and not self.commit:
             # The folder lives as long as the uncommitted products that refer to it.
-            for obj in new:
+            for obj in made_here:
                 object.__setattr__(obj, "_scratch", scratch)
         else:
             scratch.remove()
         return products
 
-    def _leave(self, new):
+    def _leave(self, made):
         """Move the files into the user's folder, once all of the unit are made and stored."""
-        for obj in new:
-            local = getattr(obj, "_local_path", None)
-            if local is not None and local.parent.name.startswith(_Scratch.prefix):
-                target = (self.folder / local.name).absolute()
-                local.rename(target)
-                object.__setattr__(obj, "_local_path", target)
+        for obj in made:
+            target = (self.folder / obj._local_path.name).absolute()
+            obj._local_path.rename(target)
+            object.__setattr__(obj, "_local_path", target)
 
     def nothing_selected(self):
         """Give the message where no input was found."""

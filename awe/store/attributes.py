@@ -10,18 +10,27 @@ __all__ = ["Attribute", "InverseAttribute", "Path", "persistent"]
 class Attribute:
     """A declared attribute; made by `persistent`.
 
+    Parameters
+    ----------
+    doc : str
+        Its meaning.
+    declared : type, str or list
+        The type as it was declared.
+    default : object
+        The value of a new object where none is given.
+    unit : str or None
+        Its unit.
+    mutable, unique, required : bool
+        As declared.
+    inverse : str or None
+        The attribute on the other side of a link.
+
     Attributes
     ----------
     name : str
         Its name in the class.
     kind : Kind
         What it takes.
-    doc, unit : str
-        Its meaning and unit.
-    mutable, unique, required : bool
-        As declared.
-    inverse : str or None
-        The attribute on the other side of a link.
     """
 
     def __init__(self, doc, declared, default, *, unit, mutable, unique, required, inverse):
@@ -81,7 +90,7 @@ class Attribute:
         if obj is None:
             from awe.store.terms import Term
 
-            return Term(Path(owner, (self,)))
+            return Term(_first_step(owner, self))
         return obj._value_of(self)
 
     def __set__(self, obj, value):
@@ -189,6 +198,17 @@ def _is_computed(declared, inverse):
     return stored is not None and isinstance(stored.kind, LinkKind)
 
 
+def _first_step(cls, attribute):
+    """Give the path of one attribute of a class, the same one each time."""
+    paths = cls.__dict__.get("_paths")
+    if paths is None:
+        cls._paths = paths = {}
+    path = paths.get(attribute.name)
+    if path is None:
+        path = paths[attribute.name] = Path(cls, (attribute,))
+    return path
+
+
 class Path:
     """A way from a class along attributes: links, fields of owned records, a last value.
 
@@ -203,6 +223,10 @@ class Path:
     def __init__(self, cls, attributes):
         self.cls = cls
         self.attributes = attributes
+        self._column = None
+        # What was asked of a path once is asked again with the next query.
+        self._halves = None
+        self._steps = {}
 
     @property
     def attribute(self):
@@ -213,14 +237,17 @@ class Path:
     def kind(self):
         """The kind of the last step; a field of a list of records is a list."""
         kind = self.attributes[-1].kind
-        if any(isinstance(a.kind, ListKind) for a in self.attributes[:-1]):
-            return ListKind(kind)
+        for attribute in self.attributes[:-1]:
+            if isinstance(attribute.kind, ListKind):
+                return ListKind(kind)
         return kind
 
     @property
     def column(self):
         """The column's path, for a way without links before its end."""
-        return ".".join(a.name for a in self.attributes)
+        if self._column is None:
+            self._column = ".".join([a.name for a in self.attributes])
+        return self._column
 
     def __str__(self):
         return f"{self.cls.__name__}.{self.column}"
@@ -235,6 +262,11 @@ class Path:
         rest : Path or None
             From the link's target on; None where no link comes before the end.
         """
+        if self._halves is None:
+            self._halves = self._split()
+        return self._halves
+
+    def _split(self):
         for at, attribute in enumerate(self.attributes[:-1]):
             if isinstance(attribute.kind, LinkKind):
                 link = Path(self.cls, self.attributes[: at + 1])
@@ -259,17 +291,29 @@ class Path:
         AweAttributeError
             The class at the end of this path has no such attribute; the nearest are named.
         """
+        if name not in self._steps:
+            self._steps[name] = self._step(name)
+        return self._steps[name]
+
+    def _step(self, name):
         kind = self.kind
         item = kind.item if isinstance(kind, ListKind) else kind
         if isinstance(kind, ListKind) and isinstance(item, LinkKind):
             msg = f"{self} is a list of links; ask with {self}.contains(object)."
             raise AweAttributeError(msg)
-        known = attributes_behind(item)
-        if name not in known:
+        found = _attribute_behind(item, name)
+        if found is None:
+            known = attributes_behind(item)
             what = self.attribute.type_text()
             msg = f"{self} ({what}) has no attribute {name!r}.{did_you_mean(name, known)}"
             raise AweAttributeError(msg)
-        return Path(self.cls, (*self.attributes, known[name]))
+        return Path(self.cls, (*self.attributes, found))
+
+
+def _attribute_behind(kind, name):
+    if isinstance(kind, LinkKind):
+        return kind.target._attributes.get(name) or kind.target._inverses.get(name)
+    return attributes_behind(kind).get(name)
 
 
 def attributes_behind(kind):

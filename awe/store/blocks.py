@@ -10,7 +10,15 @@ from awe.store.columns import (
     concatenate,
     constant_column,
 )
-from awe.store.layouts import all_fields, fields_of, initial_raw, merged, merged_spec, normalised, spec_at
+from awe.store.layouts import (
+    all_fields,
+    fields_of,
+    initial_raw,
+    merged,
+    merged_spec,
+    normalised,
+    spec_at,
+)
 from awe.store.records import PAGE_ROWS, ColumnRecord, Segment
 
 __all__ = [
@@ -21,7 +29,6 @@ __all__ = [
     "fields_of",
     "initial_raw",
     "normalised",
-    "rows_with_id",
     "set_value",
     "system_columns",
     "update_segments",
@@ -84,16 +91,39 @@ class SegmentBlock:
         self._session = session
         self._extent = extent
         self._segment = segment
+        self._zones = segment.zones
         self.code = extent.code
         self.start = segment.start
         self.count = segment.count
 
     def zone(self, path):
-        """Give (least, greatest, any missing, all one value) of a path, or None."""
-        return self._segment.zones.get(path)
+        """Give (least, greatest, any missing, all one value) of a path, or None.
+
+        Parameters
+        ----------
+        path : str
+            The column: an attribute, or a field of one, such as ``'imstat.max'``.
+
+        Returns
+        -------
+        tuple or None
+            From the zones of the segment.
+        """
+        return self._zones.get(path)
 
     def column(self, path):
-        """Give the column of a path."""
+        """Give the column of a path.
+
+        Parameters
+        ----------
+        path : str
+            The column: an attribute, or a field of one, such as ``'imstat.max'``.
+
+        Returns
+        -------
+        NumberColumn, TextColumn or ListColumn
+            One value for each row.
+        """
         segment = self._segment
         record = segment.columns.get(path)
         if record is None and path not in segment.specs:
@@ -160,11 +190,28 @@ class TailBlock:
         self._fields = None
 
     def zone(self, path):
-        """Give None: the tail has no zones."""
+        """Give None: the tail has no zones.
+
+        Parameters
+        ----------
+        path : str
+            The column: an attribute, or a field of one, such as ``'imstat.max'``.
+        """
         return
 
     def column(self, path):
-        """Give the column of a path."""
+        """Give the column of a path.
+
+        Parameters
+        ----------
+        path : str
+            The column: an attribute, or a field of one, such as ``'imstat.max'``.
+
+        Returns
+        -------
+        NumberColumn, TextColumn or ListColumn
+            One value for each row.
+        """
         if path.startswith("$"):
             return self._system()[path][1]
         name = path.split(".")[0]
@@ -210,6 +257,15 @@ def rows_between(extent, start, stop):
     return rows
 
 
+def _block_of(session, extent, segment):
+    """Give the block of a segment, the same one as long as the segment in memory is the same."""
+    block = segment.__dict__.get("_v_block")
+    if block is None:
+        block = SegmentBlock(session, extent, segment)
+        segment._v_block = block
+    return block
+
+
 def blocks_of(session, extent):
     """Give the blocks of an extent in the order of rows.
 
@@ -225,53 +281,10 @@ def blocks_of(session, extent):
     list of SegmentBlock or TailBlock
         Without the tail where it is empty.
     """
-    blocks = [SegmentBlock(session, extent, s) for s in extent.segments]
+    blocks = [_block_of(session, extent, s) for s in extent.segments]
     if extent.count > extent.in_segments:
         blocks.append(session.tail(extent))
     return blocks
-
-
-def rows_with_id(session, extent, digits):
-    """Find the rows whose object_id begins with some hexadecimal digits.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    extent : Extent
-        The extent.
-    digits : str
-        From 8 to 32 digits.
-
-    Returns
-    -------
-    list of int
-        Row numbers.
-    """
-    low, high = int(digits.ljust(32, "0"), 16), int(digits.ljust(32, "f"), 16)
-    low_high, high_high = _signed(low >> 64), _signed(high >> 64)
-    found = []
-    for block in blocks_of(session, extent):
-        zone = block.zone("$high")
-        if (
-            zone is not None
-            and zone[0] is not None
-            and not (zone[0] <= high_high and low_high <= zone[1])
-        ):
-            continue
-        values = block.column("$high").values
-        hits = np.flatnonzero((values >= low_high) & (values <= high_high))
-        if len(digits) > 16 and len(hits):
-            lows = block.column("$low").values[hits].tolist()
-            tail = digits[16:]
-            keep = [format(v & (2**64 - 1), "016x").startswith(tail) for v in lows]
-            hits = hits[np.array(keep)]
-        found += (hits + block.start).tolist()
-    return found
-
-
-def _signed(value):
-    return value - 2**64 if value >= 2**63 else value
 
 
 # --- writing, under the lock ---

@@ -6,7 +6,7 @@ import datetime
 from awe.base.utc import from_microseconds
 from awe.store import plain
 
-__all__ = ["Change", "append_changes", "history_of"]
+__all__ = ["Change", "append_changes", "history_of", "spec_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,8 @@ def append_changes(root, packed, time, who, rows, why):
         Store time, microseconds UTC.
     who : str
         The user.
-    rows : list of (str, object, object)
-        Attribute, old and new raw value.
+    rows : list of (str, object, object, spec)
+        Attribute, old and new raw value, and what `spec_of` tells of it.
     why : str or None
         The reason.
     """
@@ -57,8 +57,28 @@ def append_changes(root, packed, time, who, rows, why):
         return
     data = root.changes.get(packed)
     before = () if data is None else plain.loads(data)
-    new = tuple((time, who, name, old, value, why) for name, old, value in rows)
+    new = tuple((time, who, name, old, value, why, spec) for name, old, value, spec in rows)
     root.changes[packed] = plain.dumps(before + new)
+
+
+def spec_of(obj, name):
+    """Give the kind of an attribute as it is today, by which its raw value is read later.
+
+    Parameters
+    ----------
+    obj : DBObject
+        The object.
+    name : str
+        The attribute; 'privileges' is none of the class's own.
+
+    Returns
+    -------
+    tuple or None
+        None for scalars, whose raw values need no description.
+    """
+    attribute = obj._attributes.get(name)
+    spec = None if attribute is None else attribute.kind.spec
+    return spec if isinstance(spec, tuple) else None
 
 
 def history_of(obj):
@@ -82,16 +102,17 @@ def history_of(obj):
     rows = () if data is None else plain.loads(data)
     return [
         Change(
-            from_microseconds(time), who, name, _value(obj, name, old), _value(obj, name, new), why
+            from_microseconds(time), who, name, _value(obj, name, old, spec),
+            _value(obj, name, new, spec), why,
         )
-        for time, who, name, old, new, why in rows
-    ]
+        for time, who, name, old, new, why, spec in rows
+    ]  # fmt: skip
 
 
-def _value(obj, name, raw):
+def _value(obj, name, raw, spec):
     attribute = obj._attributes.get(name)
     if attribute is None or raw is None:
         return raw
     if attribute.kind.child:
         return attribute.kind.unpack(raw)
-    return attribute.kind.to_value(raw, obj._session)
+    return attribute.kind.to_value(raw, obj._session, spec)

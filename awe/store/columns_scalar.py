@@ -20,6 +20,8 @@ DTYPES = {
 _LONGEST_ZONE_TEXT = 100
 # Beyond this range a table of one byte per possible link costs more than sorting.
 _LARGEST_LOOKUP = 1 << 22
+# In shorter columns a search is not faster than a comparison of all rows.
+_LONG = 4096
 
 
 class NumberColumn:
@@ -39,9 +41,36 @@ class NumberColumn:
         self.spec = spec
         self.values = values
         self.nulls = nulls
+        self._sorted = None
 
     def __len__(self):
         return len(self.values)
+
+    @property
+    def is_sorted(self):
+        """Whether it is long and no value is missing or less than the one before.
+
+        A column of the time of arrival is; to find that out pays where it is asked again.
+        """
+        if self._sorted is None:
+            values = self.values
+            # NaN is not less than or equal to anything.
+            self._sorted = (
+                len(values) >= _LONG
+                and self.nulls is None
+                and bool((values[1:] >= values[:-1]).all())
+            )
+        return self._sorted
+
+    def _run_of(self, op, value):
+        """Give the mask of a comparison in a sorted column, where the rows stand together."""
+        first = 0 if op in ("<", "<=") else self.values.searchsorted(value, _SIDES[op])
+        last = len(self)
+        if op in ("<", "<=", "=="):
+            last = self.values.searchsorted(value, "left" if op == "<" else "right")
+        mask = np.zeros(len(self), bool)
+        mask[first:last] = True
+        return mask
 
     def missing(self):
         """Give the mask of rows that are None or NaN, or None where there are none."""
@@ -80,19 +109,26 @@ class NumberColumn:
             return np.zeros(len(self), bool)
         if op == "always":
             return self.not_missing()
+        if self.is_sorted:
+            return self._run_of(op, value)
         mask = _OPERATORS[op](self.values, value)
         return self._without_nulls(mask)
 
     def is_in(self, values):
         """Give the mask of rows whose value is one of a sorted array of unique values."""
-        if len(values) == 0:
+        if len(values) == 0 or len(self) == 0:
             return np.zeros(len(self), bool)
+        if len(values) == 1 and self.is_sorted:
+            return self._run_of("==", values[0])
         if len(values) <= 4:
             mask = self.values == values[0]
             for value in values[1:]:
                 mask |= self.values == value
             return self._without_nulls(mask)
-        if self.values.dtype.kind == "i" and values.dtype.kind == "i":
+        if len(self) < _LONG:
+            at = np.minimum(values.searchsorted(self.values), len(values) - 1)
+            mask = values[at] == self.values
+        elif self.values.dtype.kind == "i" and values.dtype.kind == "i":
             mask = _in_by_lookup(self.values, values)
         else:
             mask = np.isin(self.values, values)
@@ -165,6 +201,10 @@ _OPERATORS = {
     ">": np.greater,
     ">=": np.greater_equal,
 }
+
+
+# Where the first row of a comparison stands among sorted values.
+_SIDES = {"==": "left", ">=": "left", ">": "right"}
 
 
 def whole_bound(op, value):

@@ -217,19 +217,37 @@ class Writer(EditWriter):
     # --- the frame of a transaction ---
 
     def stamp(self):
-        """Give the store time of this commit, later than that of any before."""
+        """Give the store time of this commit, later than that of any before.
+
+        Returns
+        -------
+        int
+            Microseconds since 1970, UTC.
+        """
         if not self.time:
             self.time = max(to_microseconds(now()), self.root.clock.time + 1)
             self.root.clock.time = self.time
         return self.time
 
     def move_in(self, file):
-        """Put a prepared file into its place; it goes back if the commit fails."""
+        """Put a prepared file into its place; it goes back if the commit fails.
+
+        Parameters
+        ----------
+        file : StagedFile
+            The file.
+        """
         self._moved.append(file)
         file.move_in()
 
     def after(self, function):
-        """Remember what to do once the commit has landed."""
+        """Remember what to do once the commit has landed.
+
+        Parameters
+        ----------
+        function : callable
+            Called without arguments.
+        """
         self._after.append(function)
 
     def finish(self):
@@ -242,7 +260,13 @@ class Writer(EditWriter):
             compact(self.session, shelf.extent)
 
     def has_landed(self):
-        """Tell whether the commit is in the store, as the present snapshot shows it."""
+        """Tell whether the commit is in the store, as the present snapshot shows it.
+
+        Returns
+        -------
+        bool
+            True where others can see it.
+        """
         if self._last is not None:
             obj, packed = self._last
             row = self.session.row(packed)
@@ -325,7 +349,18 @@ class Writer(EditWriter):
         self._bound.append((obj, packed))
 
     def domain_of(self, cls):
-        """Give the number of the domain that new objects of a class get."""
+        """Give the number of the domain that new objects of a class get.
+
+        Parameters
+        ----------
+        cls : type
+            A persistent class.
+
+        Returns
+        -------
+        int
+            The number.
+        """
         if cls.vocabulary:
             return VOCABULARY
         if self._domain is None:

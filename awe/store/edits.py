@@ -3,7 +3,7 @@
 from awe.base.errors import AweError, AweValueError
 from awe.store import plain
 from awe.store.blocks import update_segments
-from awe.store.changes import append_changes
+from awe.store.changes import append_changes, spec_of
 from awe.store.records import DELETED, PAGE_ROWS, Child, Row
 from awe.store.session import code_of, row_of
 
@@ -96,7 +96,7 @@ class EditWriter:
         if domain != row.domain:
             columns["$domain"] = ("int", domain)
         update_segments(self.session, extent, row_of(packed), columns)
-        self._record(packed, changes, why)
+        self._record(obj, changes, why)
 
     def _changed_row(self, obj, row, domain, values):
         """Make the new row; what only another version of the class knows stays in it."""
@@ -113,9 +113,9 @@ class EditWriter:
             layout, row.object_id, domain, row.serial, row.committed, plain.dumps(values), values
         )
 
-    def _record(self, packed, changes, why):
-        rows = [(name, old, new) for name, (old, new) in changes.items()]
-        append_changes(self.root, packed, self.stamp(), self.context.user_name, rows, why)
+    def _record(self, obj, changes, why):
+        rows = [(name, old, new, spec_of(obj, name)) for name, (old, new) in changes.items()]
+        append_changes(self.root, obj._packed, self.stamp(), self.context.user_name, rows, why)
 
     def _row_or_error(self, obj):
         row = self.session.row(obj._packed)
@@ -124,10 +124,20 @@ class EditWriter:
         return row
 
     def raise_level(self, obj, level, why):
-        """Raise the level of a stored object."""
+        """Raise the level of a stored object.
+
+        Parameters
+        ----------
+        obj : DBObject
+            A stored object.
+        level : int
+            The new level.
+        why : str or None
+            The reason.
+        """
         old = self.root.domains.triples[self._row_or_error(obj).domain][2]
         self.change(obj, {}, why, level=level)
-        self._record(obj._packed, {"privileges": (old, level)}, why)
+        self._record(obj, {"privileges": (old, level)}, why)
 
     def delete(self, obj, why):
         """Take an object out of the store; a tombstone stays.

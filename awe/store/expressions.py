@@ -50,6 +50,7 @@ class And:
 
     def __init__(self, terms):
         self.terms = tuple(_joined(terms))
+        self._glances = None
 
     def bind(self, session):
         """Give the condition ready for one snapshot."""
@@ -57,13 +58,19 @@ class And:
 
     def answer(self, block):
         """Give the common rows; terms that the zones decide come first, then the narrowest."""
+        if self._glances is None:
+            self._glances = [t for t in self.terms if isinstance(t, _GLANCING)]
         rest = []
-        for term in self.terms:
-            quick = term.glance(block) if isinstance(term, _GLANCING) else None
+        for at, term in enumerate(self._glances):
+            quick = term.glance(block)
             if quick is False:
+                # What rules out one block most often rules out the next.
+                self._glances.insert(0, self._glances.pop(at))
                 return False
             if quick is None:
                 rest.append(term)
+        if len(self._glances) < len(self.terms):
+            rest += [t for t in self.terms if not isinstance(t, _GLANCING)]
         if len(rest) > 1:
             rest.sort(key=lambda term: term.share(block) if isinstance(term, Leaf) else 1.0)
         mask = True
@@ -106,12 +113,10 @@ def _narrowed(block, mask, terms):
         else:
             answer = term.answer(block)
             answer = answer if isinstance(answer, bool) else answer[rows]
-        if answer is False:
-            return False
         if answer is not True:
-            rows = rows[answer]
-    if len(rows) == 0:
-        return False
+            rows = rows[answer] if answer is not False else rows[:0]
+        if len(rows) == 0:
+            return False
     mask = np.zeros(len(mask), bool)
     mask[rows] = True
     return mask
@@ -236,6 +241,10 @@ def visible(session):
     DomainTerm
         Deleted rows are never seen.
     """
+    return session.remembered(("visible", session.visibility), lambda: _visible(session))
+
+
+def _visible(session):
     triples = session.root.domains.triples
     allowed = np.ones(len(triples), bool)
     if session.visibility is not None:
@@ -257,6 +266,10 @@ def followable(session):
     DomainTerm
         Deleted rows are never seen.
     """
+    return session.remembered(("followable", session.visibility), lambda: _followable(session))
+
+
+def _followable(session):
     allowed = np.array([session.may_see(n) for n in range(len(session.root.domains.triples))])
     allowed[0] = False
     return DomainTerm(allowed)
@@ -273,8 +286,8 @@ class Compare:
         '==', '<', '<=', '>', '>=', 'like', 'in', 'between' or 'has' (has a value).
     value : object
         The raw value; two for 'between'; for 'in' texts or a sorted array.
-    text : str
-        How the user would write it.
+    text : object
+        How the user would write it, as ``str`` gives it.
     """
 
     def __init__(self, path, op, value, text):
@@ -307,7 +320,7 @@ class Compare:
         return member(session, self.path, value)
 
     def __str__(self):
-        return self._text
+        return str(self._text)
 
 
 class Contains:

@@ -281,7 +281,18 @@ class DataObject(DBObject):
         object.__setattr__(self, "_staged_file", None)
 
     def prepare_files(self, context):
-        """Copy the file into the store's folder, before the lock is taken."""
+        """Copy the file into the store's folder, before the lock is taken.
+
+        Parameters
+        ----------
+        context : Context
+            The store.
+
+        Returns
+        -------
+        list of StagedFile
+            What the commit moves in.
+        """
         if self.filename is None:
             return []
         local = getattr(self, "_local_path", None)
@@ -308,7 +319,18 @@ class DataObject(DBObject):
         return [staged]
 
     def stored_files(self, context):
-        """Give (name, checksum) of the files in the store."""
+        """Give (name, checksum) of the files in the store.
+
+        Parameters
+        ----------
+        context : Context
+            The store.
+
+        Returns
+        -------
+        list of (str, str)
+            Empty where the object has no file.
+        """
         if self.filename is None or self.sha256 is None:
             return []
         return [(self.filename, self.sha256)]
@@ -378,5 +400,11 @@ class DataObject(DBObject):
         return target
 
     def summary(self):
-        """Give the words for `repr`."""
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            The file's name.
+        """
         return self.filename or ""

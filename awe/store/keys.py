@@ -19,6 +19,15 @@ class KeyAttribute(Attribute):
     """A key of a dict attribute that the class keeps as a column.
 
     Declared by ``key_columns = {'header': {'RA': float}}`` in the class.
+
+    Parameters
+    ----------
+    source : str
+        The dict attribute.
+    key : str
+        The key.
+    declared : type
+        bool, int, float, str or datetime.
     """
 
     def __init__(self, source, key, declared):

@@ -76,7 +76,20 @@ def merged(first, second):
 
 
 def merged_spec(first, second):
-    """Give the kind that holds the values of two versions of one attribute."""
+    """Give the kind that holds the values of two versions of one attribute.
+
+    Parameters
+    ----------
+    first : str or tuple
+        The kind here.
+    second : str or tuple
+        The other kind.
+
+    Returns
+    -------
+    str or tuple
+        The kind.
+    """
     if first == second or not isinstance(first, tuple) or not isinstance(second, tuple):
         return "float" if second == "float" and first == "int" else first
     if first[0] == "owned":
@@ -139,7 +152,20 @@ def initial_raw(session, schema, path, spec):
 
 
 def declared_at(cls, path):
-    """Give the declaration of an attribute or of a field of an owned record, or None."""
+    """Give the declaration of an attribute or of a field of an owned record, or None.
+
+    Parameters
+    ----------
+    cls : type
+        A persistent class.
+    path : str
+        The column: an attribute, or a field of one, such as ``'imstat.max'``.
+
+    Returns
+    -------
+    Attribute or None
+        The declaration.
+    """
     attribute = None
     attributes = {} if cls is None else cls._attributes
     for name in path.split("."):

@@ -39,7 +39,7 @@ VOCABULARY = 1
 class Row:
     """One object's row in a page.
 
-    Attributes
+    Parameters
     ----------
     layout : int
         Which of the class's layouts the payload has.
@@ -53,6 +53,8 @@ class Row:
         Store time of the commit, microseconds UTC.
     payload : bytes
         The raw values, as `awe.store.plain` writes them.
+    raws : tuple, optional
+        The same values, where they are at hand.
     """
 
     __slots__ = ("committed", "domain", "layout", "object_id", "payload", "raws", "serial")
@@ -67,13 +69,25 @@ class Row:
         self.raws = raws
 
     def values(self):
-        """Give the raw values as a tuple."""
+        """Give the raw values as a tuple.
+
+        Returns
+        -------
+        tuple
+            In the order of the layout.
+        """
         if self.raws is None:
             self.raws = plain.loads(self.payload)
         return self.raws
 
     def plain(self):
-        """Give what the page keeps of the row."""
+        """Give what the page keeps of the row.
+
+        Returns
+        -------
+        tuple
+            Numbers and bytes.
+        """
         return (
             self.layout,
             self.object_id,
@@ -103,7 +117,13 @@ class Page(Persistent):
 
     @property
     def rows(self):
-        """The rows as a list; None where an object was deleted."""
+        """The rows as a list; None where an object was deleted.
+
+        Returns
+        -------
+        list of Row or None
+            At most `PAGE_ROWS`.
+        """
         self._p_activate()
         rows = self.__dict__.get("_v_rows")
         if rows is None:
@@ -112,7 +132,17 @@ class Page(Persistent):
         return rows
 
     def set_child(self, slot, name, child):
-        """Keep a child record of the row in a slot, or drop it."""
+        """Keep a child record of the row in a slot, or drop it.
+
+        Parameters
+        ----------
+        slot : int
+            Place in the page.
+        name : str
+            The attribute.
+        child : Child or None
+            The record; None drops it.
+        """
         children = dict(self.children or {})
         if child is None:
             children.pop((slot, name), None)
@@ -122,7 +152,13 @@ class Page(Persistent):
 
 
 class Child(Persistent):
-    """A dict, array or table: bytes that are loaded when touched."""
+    """A dict, array or table: bytes that are loaded when touched.
+
+    Parameters
+    ----------
+    data : bytes
+        As the attribute's kind packs them.
+    """
 
     def __init__(self, data):
         self.data = data
@@ -135,7 +171,13 @@ class Child(Persistent):
 
 
 class ColumnRecord(Persistent):
-    """The values of one attribute in one segment."""
+    """The values of one attribute in one segment.
+
+    Parameters
+    ----------
+    column : NumberColumn, TextColumn or ListColumn
+        The values.
+    """
 
     def __init__(self, column):
         self._packed = plain.dumps(pack_column(column))
@@ -143,7 +185,13 @@ class ColumnRecord(Persistent):
 
     @property
     def column(self):
-        """The values as a column of `awe.store.columns`."""
+        """The values as a column of `awe.store.columns`.
+
+        Returns
+        -------
+        NumberColumn, TextColumn or ListColumn
+            One value for each row.
+        """
         self._p_activate()
         column = self.__dict__.get("_v_column")
         if column is None:
@@ -155,12 +203,16 @@ class ColumnRecord(Persistent):
 class Segment(Persistent):
     """A run of rows of one class, kept column by column.
 
-    Attributes
+    Parameters
     ----------
     start : int
         The first row.
     count : int
         The number of rows, deleted ones included.
+    zones : dict
+        By path: (least, greatest, any missing, all one value), or None.
+    specs : dict
+        By path: the kind of the column as the schema records it.
     columns : dict of str to ColumnRecord
         By path; a column of one value stands in the zones only.
     """
@@ -181,28 +233,53 @@ class Segment(Persistent):
 
     @property
     def zones(self):
-        """By path: (least, greatest, any missing, all one value), or None."""
+        """By path: (least, greatest, any missing, all one value), or None.
+
+        Returns
+        -------
+        dict
+            By path.
+        """
         return self._both()[0]
 
     @property
     def specs(self):
-        """By path: the kind of the column as the schema records it."""
+        """By path: the kind of the column as the schema records it.
+
+        Returns
+        -------
+        dict
+            By path.
+        """
         return self._both()[1]
 
     def set_zone(self, path, spec, zone):
-        """Change the kind and the zone of one path."""
+        """Change the kind and the zone of one path.
+
+        Parameters
+        ----------
+        path : str
+            The column: an attribute, or a field of one, such as ``'imstat.max'``.
+        spec : str or tuple
+            Its kind.
+        zone : tuple or None
+            As `zones` gives it.
+        """
         zones, specs = self._both()
         self._head = plain.dumps(({**zones, path: zone}, {**specs, path: spec}))
-        self._v_both = None
+        self._v_both = self._v_block = None
 
 
 class Extent(Persistent):
     """All objects of one class: their rows in pages, the older ones also in segments.
 
-    Attributes
+    Parameters
     ----------
     code : int
         The class's number in this store.
+
+    Attributes
+    ----------
     count : int
         The number of rows, deleted ones included.
     in_segments : int
@@ -221,7 +298,18 @@ class Extent(Persistent):
         self.segments = ()
 
     def row(self, number):
-        """Give one row, or None where the object was deleted or never was."""
+        """Give one row, or None where the object was deleted or never was.
+
+        Parameters
+        ----------
+        number : int
+            The row.
+
+        Returns
+        -------
+        Row or None
+            The row.
+        """
         page = self.pages.get(number // PAGE_ROWS)
         if page is None or number >= self.count:
             return None
@@ -231,7 +319,7 @@ class Extent(Persistent):
 class ClassSchema(Persistent):
     """What the store knows of a class.
 
-    Attributes
+    Parameters
     ----------
     name : str
         The stable name under which it was first stored.
@@ -239,6 +327,9 @@ class ClassSchema(Persistent):
         Its number in this store.
     bases : tuple of str
         The names of the classes it derives from.
+
+    Attributes
+    ----------
     layouts : tuple
         Each a tuple of (attribute, spec): the order of values in a payload.
     defaults : dict
@@ -268,7 +359,18 @@ class Domains(Persistent):
         self.triples = ((0, 0, 0), (0, 0, 9))
 
     def number(self, triple):
-        """Give the number of a combination, a new one where it is the first."""
+        """Give the number of a combination, a new one where it is the first.
+
+        Parameters
+        ----------
+        triple : tuple of int
+            Creator, project and level.
+
+        Returns
+        -------
+        int
+            The number.
+        """
         if triple not in self.triples:
             self.triples = (*self.triples, triple)
         return self.triples.index(triple)

@@ -1,5 +1,6 @@
 """Answers of queries: rows, counts, columns of attributes and tables, all from columns."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -204,17 +205,42 @@ def column_of(session, numbers, path):
         return _leaf_column(session, numbers, path)
     links = _leaf_column(session, numbers, link)
     wanted = links.values if links.nulls is None else links.values[~links.nulls]
-    unique = np.unique(wanted)
+    unique = _unique(wanted)
     unique = unique[_followable(session, unique)]
     if len(unique) == 0:
         return column_from_values(_spec(rest.kind), [_nothing(rest)] * len(numbers))
     behind = column_of(session, unique, rest)
-    at = np.searchsorted(unique, links.values)
-    at[at == len(unique)] = 0
-    lost = unique[at] != links.values
+    at, lost = _places(unique, links.values)
     if links.nulls is not None:
         lost |= links.nulls
     return _take_or_null(behind, at, lost)
+
+
+def _unique(values):
+    """Give the different values, sorted; of many close together without sorting them."""
+    if len(values) == 0:
+        return values
+    low, span = values.min(), values.max() - values.min()
+    if span > len(values):
+        return np.unique(values)
+    seen = np.zeros(span + 1, bool)
+    seen[values - low] = True
+    return np.flatnonzero(seen) + low
+
+
+def _places(unique, values):
+    """Give where values stand among sorted ones, and the mask of those that do not."""
+    low, span = unique[0], unique[-1] - unique[0]
+    if span > len(values):
+        at = np.searchsorted(unique, values)
+        at[at == len(unique)] = 0
+        return at, unique[at] != values
+    places = np.full(span + 1, -1, np.int32)
+    places[unique - low] = np.arange(len(unique))
+    outside = (values < low) | (values > unique[-1])
+    at = places[np.where(outside, low, values) - low] if outside.any() else places[values - low]
+    lost = outside | (at < 0)
+    return np.where(lost, 0, at), lost
 
 
 def _spec(kind):
@@ -259,16 +285,33 @@ def _by_block(session, numbers):
     Yields (class number, places in ``numbers``, [(block, which of the places, rows in it)]).
     """
     codes = numbers >> ROW_BITS
-    for code in np.unique(codes).tolist():
+    different = _unique(codes).tolist()
+    alone = len(different) == 1
+    for code in different:
         extent = session.root.extents[code]
-        places = np.flatnonzero(codes == code)
+        places = np.arange(len(codes)) if alone else np.flatnonzero(codes == code)
         rows = numbers[places] & _ROW_MASK
+        blocks = blocks_of(session, extent)
         groups = []
-        for block in blocks_of(session, extent):
-            inside = np.flatnonzero((rows >= block.start) & (rows < block.start + block.count))
+        for block, inside in zip(blocks, _inside(blocks, rows), strict=True):
             if len(inside):
                 groups.append((block, inside, rows[inside] - block.start))
         yield code, places, groups
+
+
+def _inside(blocks, rows):
+    """Give for each block which of some rows stand in it."""
+    if (rows[1:] >= rows[:-1]).all():
+        edges = np.searchsorted(
+            rows, [*(b.start for b in blocks), blocks[-1].start + blocks[-1].count]
+        )
+        return [np.arange(low, high) for low, high in itertools.pairwise(edges)]
+    return [np.flatnonzero((rows >= b.start) & (rows < b.start + b.count)) for b in blocks]
+
+
+def _is_run(rows):
+    """Tell whether numbers rise by one each."""
+    return rows[-1] - rows[0] == len(rows) - 1 and bool((rows[1:] > rows[:-1]).all())
 
 
 def _leaf_column(session, numbers, path):
@@ -281,12 +324,12 @@ def _leaf_column(session, numbers, path):
     for _code, all_places, groups in _by_block(session, numbers):
         for block, inside, rows in groups:
             column = block.column(path.column)
-            whole = len(rows) == block.count and bool((np.diff(rows) == 1).all())
+            whole = len(rows) == block.count and _is_run(rows)
             parts.append(column if whole else column.take(rows))
             places.append(all_places[inside])
     joined = concatenate(parts)
     order = np.concatenate(places)
-    if (np.diff(order) == 1).all():
+    if _is_run(order):
         return joined
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))

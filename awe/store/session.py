@@ -8,8 +8,10 @@ from transaction.interfaces import TransientError
 
 from awe.base.errors import AweLookupError
 from awe.base.utc import from_microseconds
-from awe.store import layouts, plain, registry
+from awe.store import plain, registry
+from awe.store.catalog import Catalog
 from awe.store.lock import AdvisoryLock, FileLock
+from awe.store.numbers import ROW_BITS, code_of, pack, row_of
 from awe.store.records import PAGE_ROWS, STORE_VERSION, StoreRoot
 from awe.store.storage import (
     StoreError,
@@ -21,42 +23,12 @@ from awe.store.storage import (
 
 __all__ = ["ROW_BITS", "Session", "code_of", "pack", "row_of"]
 
-ROW_BITS = 40
-_ROW_MASK = (1 << ROW_BITS) - 1
 # What a child of fork() must neither use nor close.
 _left_to_the_parent = []
 _MOST_ANSWERS = 100
 
 
-def pack(code, row):
-    """Give the number of an object in this store.
-
-    Parameters
-    ----------
-    code : int
-        The class's number.
-    row : int
-        The row in the class's extent.
-
-    Returns
-    -------
-    int
-        Both in one number, never 0.
-    """
-    return (code << ROW_BITS) | row
-
-
-def code_of(packed):
-    """Give the class's number out of an object's number."""
-    return packed >> ROW_BITS
-
-
-def row_of(packed):
-    """Give the row out of an object's number."""
-    return packed & _ROW_MASK
-
-
-class Session:
+class Session(Catalog):
     """One process's handle on a store.
 
     Parameters
@@ -138,12 +110,24 @@ class Session:
 
     @property
     def root(self):
-        """The root of everything, or None in a store that is just being made."""
+        """The root of everything, or None in a store that is just being made.
+
+        Returns
+        -------
+        StoreRoot or None
+            The root.
+        """
         return self._connection.root().get("awe")
 
     @property
     def in_snapshot(self):
-        """Whether a snapshot is held."""
+        """Whether a snapshot is held.
+
+        Returns
+        -------
+        bool
+            False between `end` and `begin`.
+        """
         return self._manager._txn is not None
 
     def begin(self):
@@ -264,134 +248,38 @@ class Session:
             self._answers[question] = found
         return found
 
-    # --- classes ---
-
-    def schema(self, cls):
-        """Give what the store knows of a class, or None where it never stored one.
-
-        Parameters
-        ----------
-        cls : type
-            A persistent class.
-
-        Returns
-        -------
-        ClassSchema or None
-            By the class's name or one of its former names.
-        """
-        name = cls.__name__
-        if name not in self._schema_cache:
-            found = None
-            for candidate in (name, *cls.__dict__.get("former_names", ())):
-                found = self.root.schemas.get(candidate)
-                if found is not None:
-                    break
-            self._schema_cache[name] = found
-        return self._schema_cache[name]
-
-    def extent(self, cls):
-        """Give the extent of a class, or None where it never stored an object."""
-        schema = self.schema(cls)
-        return None if schema is None else self.root.extents[schema.code]
-
-    def schema_of_code(self, code):
-        """Give what the store knows of the class with a number."""
-        return self.root.schemas[self.root.names[code]]
-
-    def class_of_code(self, code):
-        """Give the class with a number, or None where this process does not know it."""
-        return registry.known_class(self.root.names[code])
-
-    def layout_index(self, code, number):
-        """Tell where the values of a record stand.
-
-        Parameters
-        ----------
-        code : int
-            The class's number.
-        number : int
-            Which of its layouts.
-
-        Returns
-        -------
-        dict of str to (int, callable or None)
-            By attribute: the place, and the function to the present raw form where the kind
-            has changed since.
-        """
-        cls = self.class_of_code(code)
-        key = (code, number, cls)
-        if key not in self._layout_cache:
-            schema = self.schema_of_code(code)
-            present = {} if cls is None else dict(cls._fields())
-            index = {}
-            for at, (name, old) in enumerate(schema.layouts[number]):
-                new = present.get(name, old)
-                index[name] = (at, layouts.converter(self, schema, name, old, new))
-            self._layout_cache[key] = index
-        return self._layout_cache[key]
-
-    def spec_of(self, code, path):
-        """Give the present kind of an attribute or of a field inside it, None where it is gone."""
-        cls = self.class_of_code(code)
-        key = (code, path, cls)
-        if key not in self._layout_cache:
-            fields = layouts.fields_of(self, self.schema_of_code(code))
-            self._layout_cache[key] = layouts.spec_at(fields, path)
-        return self._layout_cache[key]
-
-    def extents_of(self, cls):
-        """Give the extents of a class and its subclasses that hold objects.
-
-        Parameters
-        ----------
-        cls : type
-            A persistent class.
-
-        Returns
-        -------
-        tuple of (type, Extent)
-            In the order in which the classes were declared.
-        """
-        return self.remembered(("extents", cls), lambda: self._extents_of(cls))
-
-    def _extents_of(self, cls):
-        found = []
-        for each in registry.subclasses(cls):
-            extent = self.extent(each)
-            if extent is not None and extent.count:
-                found.append((each, extent))
-        return tuple(found)
-
-    def unknown_subclasses(self, cls):
-        """Give the stored subclasses of a class that this process does not know.
-
-        Returns
-        -------
-        dict of str to int
-            The number of rows by name.
-        """
-        return self.remembered(("unknown", cls), lambda: self._unknown_subclasses(cls))
-
-    def _unknown_subclasses(self, cls):
-        names = {cls.__name__, *cls.__dict__.get("former_names", ())}
-        unknown = {}
-        for name, schema in self.root.schemas.items():
-            if names & set(schema.bases) and registry.known_class(name) is None:
-                count = self.root.extents[schema.code].count
-                if count:
-                    unknown[name] = count
-        return unknown
-
     # --- objects ---
 
     def row(self, packed):
-        """Give the row of an object, or None where it was deleted."""
+        """Give the row of an object, or None where it was deleted.
+
+        Parameters
+        ----------
+        packed : int
+            The object's number in the store.
+
+        Returns
+        -------
+        Row or None
+            The row.
+        """
         self.ensure()
         extent = self.root.extents.get(code_of(packed))
         return None if extent is None else extent.row(row_of(packed))
 
     def children(self, packed):
-        """Give the child records of an object as {name: Child}."""
+        """Give the child records of an object as {name: Child}.
+
+        Parameters
+        ----------
+        packed : int
+            The object's number in the store.
+
+        Returns
+        -------
+        dict of str to Child
+            By attribute.
+        """
         self.ensure()
         extent = self.root.extents[code_of(packed)]
         page = extent.pages[row_of(packed) // PAGE_ROWS]
@@ -424,7 +312,18 @@ class Session:
         return found
 
     def follow(self, packed):
-        """Give what a link points to, or a placeholder where it may not be seen."""
+        """Give what a link points to, or a placeholder where it may not be seen.
+
+        Parameters
+        ----------
+        packed : int
+            The object's number in the store.
+
+        Returns
+        -------
+        DBObject or Restricted
+            What stands at the other end.
+        """
         row = self.row(packed)
         if row is not None and self.may_see(row.domain):
             return self.get(packed)
@@ -433,11 +332,33 @@ class Session:
         return Restricted(self, packed)
 
     def may_see(self, domain):
-        """Tell whether the current user may see objects of a domain."""
+        """Tell whether the current user may see objects of a domain.
+
+        Parameters
+        ----------
+        domain : int
+            Number of creator, project and level.
+
+        Returns
+        -------
+        bool
+            True where nobody decides.
+        """
         return self.visibility is None or self.visibility.may_see(domain)
 
     def deleted_error(self, packed):
-        """Give the error for an object that is no longer there."""
+        """Give the error for an object that is no longer there.
+
+        Parameters
+        ----------
+        packed : int
+            The object's number in the store.
+
+        Returns
+        -------
+        AweLookupError
+            Who deleted it, when and why, where that is known.
+        """
         data = self.root.tombstones.get(packed)
         if data is None:
             return AweLookupError(f"There is no object with the number {packed} in this store.")
@@ -470,38 +391,23 @@ class Session:
         AweLookupError
             None or several fit.
         """
-        from awe.store.blocks import rows_with_id
+        from awe.store.finding import find_by_id
 
-        digits = str(text).replace("-", "").lower()
-        if len(digits) < 8 or len(digits) > 32 or set(digits) - set("0123456789abcdef"):
-            msg = (
-                f"{text!r} is not an object_id: it has 32 hexadecimal digits, "
-                f"of which at least the first 8 are needed."
-            )
-            raise AweLookupError(msg)
-        self.ensure()
-        hits = []
-        extents = [extent for _, extent in self.extents_of(cls)]
-        for name in self.unknown_subclasses(cls):
-            extents.append(self.root.extents[self.root.schemas[name].code])
-        for extent in extents:
-            rows = rows_with_id(self, extent, digits)
-            hits += [pack(extent.code, int(r)) for r in rows]
-        hits = [p for p in hits if self.may_see(self.row(p).domain)]
-        if len(hits) == 1:
-            return self.get(hits[0])
-        if not hits:
-            msg = f"No {cls.__name__} that you may see has an object_id beginning with {digits!r}."
-            raise AweLookupError(msg)
-        first = ", ".join(self.get(p).object_id for p in hits[:3])
-        msg = (
-            f"{len(hits)} objects of {cls.__name__} have an object_id beginning with {digits!r} "
-            f"(those made in the same minute begin alike): {first}{' ...' if hits[3:] else ''}."
-        )
-        raise AweLookupError(msg, remedy="Give more digits.")
+        return find_by_id(self, cls, text)
 
     def tail(self, extent):
-        """Give the block of the rows that stand in no segment yet."""
+        """Give the block of the rows that stand in no segment yet.
+
+        Parameters
+        ----------
+        extent : Extent
+            The extent.
+
+        Returns
+        -------
+        TailBlock
+            The same as long as the snapshot stays.
+        """
         tail = self._tails.get(extent.code)
         if tail is None:
             from awe.store.blocks import TailBlock

@@ -72,7 +72,22 @@ class SafeDB(ZODB.DB):
     """A ZODB database that builds nothing but the store's own records."""
 
     def classFactory(self, connection, modulename, globalname):
-        """Give the class of a record, out of a fixed set."""
+        """Give the class of a record, out of a fixed set.
+
+        Parameters
+        ----------
+        connection : ZODB.Connection.Connection
+            Who asks.
+        modulename : str
+            The module.
+        globalname : str
+            The name in it.
+
+        Returns
+        -------
+        type
+            One of the few.
+        """
         return _find_global(modulename, globalname)
 
 
@@ -119,7 +134,11 @@ def open_database(where, *, cache_objects=20_000):
         adapter = _sqlite_adapter(Path(where), options)
         storage = RelStorage(adapter, options=options)
         _raise_oid_allocator(storage)
-    return SafeDB(storage, cache_size=cache_objects, large_record_size=1 << 30)
+    try:
+        return SafeDB(storage, cache_size=cache_objects, large_record_size=1 << 30)
+    except BaseException:
+        storage.close()
+        raise
 
 
 def is_storage_failure(error):

@@ -212,7 +212,6 @@ class Term:
         return ex.Compare(self._path, op, value, text)
 
     def _equal(self, other):
-        text = f"{self._path} == {_short(other)}"
         if isinstance(other, Term):
             msg = f"{self._path} is compared with a value, not with the attribute {other._path}."
             raise AweTypeError(msg)
@@ -225,7 +224,7 @@ class Term:
         if isinstance(self._path.kind, OwnedKind) or self._path.kind.child:
             msg = f"{self._path} can be compared with None; compare its fields with values."
             raise AweTypeError(msg)
-        return self._compare("==", self._raw(other, "=="), text)
+        return self._compare("==", self._raw(other, "=="), _Text(self._path, "==", other))
 
     def _is_none(self):
         kind = self._path.kind
@@ -241,7 +240,7 @@ class Term:
         if other is None:
             msg = f"{self._path} {op} None has no meaning; ask {self._path} == None."
             raise AweTypeError(msg)
-        text = f"{self._path} {op} {_short(other)}"
+        text = _Text(self._path, op, other)
         return self._query(self._compare(op, self._raw(other, op), text))
 
     def _raw(self, value, op):
@@ -294,6 +293,17 @@ class Term:
     def __invert__(self):
         msg = f"~{self._path}: only a condition can be negated, such as ~({self._path} == 1)."
         raise AweTypeError(msg)
+
+
+class _Text:
+    """How the user would write a comparison; most are never shown."""
+
+    def __init__(self, path, op, other):
+        self._parts = (path, op, other)
+
+    def __str__(self):
+        path, op, other = self._parts
+        return f"{path} {op} {_short(other)}"
 
 
 def _comparable(kind, value, where):

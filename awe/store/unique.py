@@ -163,7 +163,19 @@ class UniqueIndex:
             self._claimed[packed] = obj
 
     def release(self, obj, domain, packed, raw_of):
-        """Take out an object's unique values; the arguments are those of `claim`."""
+        """Take out an object's unique values; the arguments are those of `claim`.
+
+        Parameters
+        ----------
+        obj : DBObject
+            A stored object.
+        domain : int
+            Number of creator, project and level.
+        packed : int
+            The object's number in the store.
+        raw_of : callable
+            Gives the raw value of an attribute.
+        """
         for index, _, key in unique_keys(type(obj), self.scope(domain), raw_of):
             tree = self._tree(index)
             if tree.get(key) == packed:

@@ -3,14 +3,14 @@
 import shutil
 
 import pytest
-
-import awe.model  # noqa: F401  declares the classes that a store holds
 from awe.recipes.BiasTask import BiasTask
 from awe.recipes.DomeFlatTask import DomeFlatTask
 from awe.recipes.IngestTask import IngestTask
 from awe.recipes.MasterFlatTask import MasterFlatTask
 from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
+
+import awe.model  # noqa: F401  declares the classes that a store holds
 from awe.simulate import simulate_night
 from awe.store.context import Context
 

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from awe.recipes.IngestTask import IngestTask
 
 from awe.base import progress
 from awe.base.errors import AweError, AweLookupError, AweTypeError, AweValueError
@@ -19,7 +20,6 @@ from awe.model import (
     Target,
 )
 from awe.process import TaskError
-from awe.recipes.IngestTask import IngestTask
 from awe.simulate.broken import BROKEN, all_broken
 from awe.store.verify import verify
 
@@ -214,10 +214,10 @@ class TestBrokenFiles:
         assert leftovers(context) == []
 
     def test_bug_is_raised_after_the_rest(self, context, night, monkeypatch):
-        def broken(self, raw_fits, folder):
+        def broken(self, raw_fits, folder, *, write):
             if self.path == night.biases[0]:
                 raise KeyError("a bug")
-            return real(self, raw_fits, folder)
+            return real(self, raw_fits, folder, write=write)
 
         from awe.recipes.ingest_build import FrameBuilder
 

@@ -29,9 +29,10 @@ BOOLS = (None, True, False)
 POOLS = {"int": INTS, "float": FLOATS, "str": TEXTS, "bool": BOOLS, "datetime": TIMES}
 
 # Constants that a user may compare with: also of the other number type, and beyond 64 bits.
-NUMBERS = tuple(
-    v for v in {*INTS[1:], 2**63, -(2**63) - 1, 10**400, -(10**400), 2**54 + 1}
-) + (0.5, 1.0, NAN, INF, -INF, 2.0**53, 9007199254740992.0, 1e300, -0.0, 0.1, 9.3e18)
+NUMBERS = (
+    *INTS[1:], 2**63, -(2**63) - 1, 10**400, -(10**400), 2**54 + 1, 0.5, 1.0, NAN, INF, -INF,
+    2.0**53, 1e300, -0.0, 0.1, 9.3e18,
+)  # fmt: skip
 CONSTANTS = {
     "int": NUMBERS,
     "float": NUMBERS,
@@ -113,6 +114,7 @@ class World:
         self.random = random.Random(seed)
         World.count = getattr(World, "count", 0) + 1
         self.classes = make_classes(World.count)
+        self.in_order = self.random.random() < 0.4
         self.rows = []
         self.stored = []
         self.batch("Leaf", leaves, self.new_leaf)
@@ -123,6 +125,11 @@ class World:
         self.delete(rows // 6)
 
     # --- making ---
+
+    def rising(self, name):
+        """Give a value that is no less than those before, as times are at a telescope."""
+        known = sorted({v for v in POOLS[SCALARS[name]] if not missing(v)})
+        return known[min(len(self.rows) // 8, len(known) - 1)]
 
     def pick(self, kind):
         return self.random.choice(POOLS[kind])
@@ -162,6 +169,8 @@ class World:
     def new_base(self):
         names = ("i", "f", "s", "b", "d", "mid", "rec", "fl", "sl", "leaves", "recs", "hdr")
         values = {n: self.value(n) for n in names}
+        if self.in_order:
+            values.update({n: self.rising(n) for n in ("i", "f", "d")})
         if self.random.random() < 0.3:
             return "Sub", {**values, "extra": self.pick("int")}
         return "Base", values

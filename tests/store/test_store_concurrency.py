@@ -1,5 +1,7 @@
 """Several processes on one store."""
 
+import time
+
 import pytest
 from store_lab import LabFrame, LabNote, finish, make_frame, open_lab, start
 
@@ -33,6 +35,22 @@ def test_four_writers_two_readers_and_a_verify(lab, tmp_path):
     assert not list((tmp_path / "data" / "incoming").iterdir())
 
 
+@pytest.mark.heavy
+def test_a_verify_beside_deletions_reports_nothing(lab, tmp_path):
+    flag = tmp_path / "over"
+    writers = [start("until_killed", "-", tmp_path, f"k{k}") for k in range(2)]
+    for writer in writers:
+        assert writer.stdout.readline().startswith("made")
+    checker = start("check", "-", tmp_path, flag)
+    time.sleep(4.0)
+    flag.touch()
+    rounds = finish(checker)
+    for writer in writers:
+        writer.kill()
+        writer.communicate()
+    assert int(rounds[0]) >= 2
+
+
 def test_two_writers_and_a_reader(lab, tmp_path):
     flag = tmp_path / "over"
     reader = start("watch", "-", tmp_path, 5, flag)
@@ -46,6 +64,7 @@ def test_two_writers_and_a_reader(lab, tmp_path):
     assert verify(lab) == []
 
 
+@pytest.mark.heavy
 def test_writers_in_one_extent_never_wait_for_ever(lab, tmp_path):
     writers = [start("notes", "-", tmp_path, f"n{k}", 150) for k in range(3)]
     for writer in writers:
@@ -56,6 +75,7 @@ def test_writers_in_one_extent_never_wait_for_ever(lab, tmp_path):
     assert verify(lab) == []
 
 
+@pytest.mark.heavy
 def test_edits_of_one_object_are_reported_and_none_is_lost(lab, tmp_path):
     LabNote(name="shared", value=0.0).commit()
     writers = [start("shared", "-", tmp_path, f"s{k}", 20) for k in range(3)]
@@ -76,6 +96,7 @@ def test_first_starts_at_the_same_time(tmp_path):
     context.close()
 
 
+@pytest.mark.heavy
 def test_each_extent_has_one_tail_in_the_order_of_commit(lab, tmp_path):
     writers = [start("write", "-", tmp_path, f"w{k}", 10, 3) for k in range(2)]
     for writer in writers:

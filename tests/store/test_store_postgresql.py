@@ -58,7 +58,9 @@ class _Server:
 
     def start(self):
         options = f"-k {self.folder} -c listen_addresses='' -c max_connections=60"
-        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start")
+        self._run(
+            "pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start"
+        )
 
     def stop(self):
         """Kill it without warning."""

@@ -10,7 +10,7 @@ import store_model as model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from awe.store import blocks, current
+from awe.store import blocks, columns_scalar, current
 from awe.store.context import Context
 
 
@@ -22,6 +22,8 @@ def shared(tmp_path_factory):
     patch.setattr(blocks, "TAIL_ROWS", 4)
     patch.setattr(blocks, "LEVELS", (4, 8, 16))
     patch.setattr(blocks, "LARGEST", 16)
+    # What is done for long columns alone is done for these as well.
+    patch.setattr(columns_scalar, "_LONG", 5)
     for name in ("bob", "cleo"):
         Context(folder / "store", folder / "data", name).close()
     context = Context(folder / "store", folder / "data", "ann")
@@ -87,7 +89,7 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=4,
 )
-VIEWS = st.tuples(st.sampled_from(model.USERS), st.integers(1, 5))
+VIEWS = st.just(("ann", 1)) | st.tuples(st.sampled_from(model.USERS), st.integers(1, 5))
 
 
 def resolve(world, condition):
@@ -177,25 +179,29 @@ WORLDS = st.builds(
     rows=st.integers(0, 40),
     edits=st.integers(0, 5),
 )
-QUICK = settings(
-    max_examples=200,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-
-@given(
+ASKED = given(
     numbers=WORLDS,
     asked=st.lists(
-        st.tuples(CONDITIONS, VIEWS, st.sampled_from(["Base", "Base", "Sub", "Never"])),
-        min_size=4,
-        max_size=8,
+        st.tuples(CONDITIONS, VIEWS, st.sampled_from(["Base"] * 5 + ["Sub", "Never"])),
+        min_size=6,
+        max_size=14,
     ),
     paths=st.lists(st.sampled_from(sorted(model.SCALARS)), min_size=1, max_size=3, unique=True),
     signs=st.lists(st.booleans(), min_size=3, max_size=3),
 )
-@QUICK
-def test_queries_agree_with_a_plain_loop(shared, numbers, asked, paths, signs):
+
+
+def examples(count):
+    """Give the settings for a number of examples."""
+    return settings(
+        max_examples=count,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+def compare(shared, numbers, asked, paths, signs):
+    """Compare the answers of queries on one world with a plain loop."""
     world = model.World(shared, **numbers)
     for raw, (user, level), name in asked:
         condition = resolve(world, raw)
@@ -207,6 +213,42 @@ def test_queries_agree_with_a_plain_loop(shared, numbers, asked, paths, signs):
         check_rows(world, query, rows)
         check_order(world, query, rows, user, paths, signs)
         check_values(world, query, rows, user, paths)
+
+
+@ASKED
+@examples(50)
+def test_queries_agree_with_a_plain_loop(shared, numbers, asked, paths, signs):
+    compare(shared, numbers, asked, paths, signs)
+
+
+@pytest.mark.heavy
+@ASKED
+@examples(500)
+def test_many_queries_agree_with_a_plain_loop(shared, numbers, asked, paths, signs):
+    compare(shared, numbers, asked, paths, signs)
+
+
+@pytest.mark.parametrize("path", sorted(model.SCALARS))
+def test_every_comparison_with_every_constant(shared, path):
+    world = model.World(shared, 11, 6, 8, 50, 4)
+    model.become(shared, "ann", "P1", 1)
+    base = world.classes["Base"]
+    constants = model.CONSTANTS[model.SCALARS[path]]
+    asked = [(op, path, c) for op in ("==", "!=", "<", "<=", ">", ">=") for c in constants]
+    asked += [("in", path, pair) for pair in itertools.combinations(constants, 2)]
+    if model.SCALARS[path] != "bool":
+        asked += [("between", path, pair) for pair in itertools.pairwise(constants)]
+    if model.SCALARS[path] == "str":
+        asked += [("like", path, pattern) for pattern in model.PATTERNS]
+    found = 0
+    for raw in asked:
+        condition = resolve(world, raw)
+        rows = model.expected(world, "Base", condition, "ann", "P1", 1)
+        query = build(world, base, condition, raw)
+        assert len(query) == len(rows), condition
+        assert [o.object_id for o in query] == ids(world, rows), condition
+        found += bool(rows)
+    assert found > len(asked) // 8
 
 
 def ids(world, rows):

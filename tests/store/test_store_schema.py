@@ -112,7 +112,7 @@ class Shot(Frame):
 
 _THIRD = (
     _SECOND.replace("class Shot(Frame):", "class Exposure(Frame):\n    former_names = ('Shot',)")
-    .replace('int, 5, mutable', "int, 9, mutable".replace("'", '"'))
+    .replace("int, 5, mutable", "int, 9, mutable".replace("'", '"'))
     .replace("float, 0.5)", "float, 0.7)")
     .replace("float, 2.0)", "float, 3.0)")
     .replace('["new"]', '["newer"]')
@@ -123,7 +123,8 @@ lamp = Lamp.select(name="L")[:1]
 lamp = lamp[0] if lamp else Lamp(name="L")
 def make(first, last, **values):
     made = [
-        Shot(name=f"s{k}", number=k, weight=k, sizes=[k, k + 1][: k % 3], lamp=lamp if k % 2 else None,
+        Shot(name=f"s{k}", number=k, weight=k, sizes=[k, k + 1][: k % 3],
+             lamp=lamp if k % 2 else None,
              stat=Stat(mean=float(k), count=k) if k % 3 else None,
              parts=[Part(gain=float(k))] * (k % 4), **values)
         for k in range(first, last)
@@ -189,6 +190,7 @@ clean()
     )
 
 
+@pytest.mark.heavy
 def test_rows_of_both_versions_stand_together(old_store):
     check = f"""
 everything = agree(Shot, {_PATHS}, "quality", "stat.noise")
@@ -243,6 +245,7 @@ clean()
     )
 
 
+@pytest.mark.heavy
 def test_older_code_loses_nothing_of_what_newer_code_wrote(old_store):
     old_store(_SECOND, _MAKE, "make(20, 23, quality=7)")
     old_store(
@@ -329,6 +332,7 @@ print(unknown.object_id)
     )
 
 
+@pytest.mark.heavy
 def test_a_type_that_cannot_be_read_as_another_is_refused(old_store):
     changed = _FIRST.replace('"Number", int', '"Number", str')
     nested = _FIRST.replace('"Mean", float', '"Mean", str')
@@ -344,13 +348,12 @@ assert "another name" in str(caught.value)
         )
 
 
+@pytest.mark.heavy
 def test_an_attribute_that_comes_back(old_store):
     without = _FIRST.replace('    number = persistent("Number", int)\n', "")
     back = _FIRST.replace('"Number", int', '"Number", int, 8')
     old_store(without, "Shot(name='a', weight=100).commit()")
-    old_store(
-        back, "Shot(name='b', weight=101).commit(); assert Shot.get(name='a').number == 8"
-    )
+    old_store(back, "Shot(name='b', weight=101).commit(); assert Shot.get(name='a').number == 8")
     old_store(
         _FIRST.replace('"Number", int', '"Number", int, 9'),
         """
