@@ -1,7 +1,6 @@
 """Benchmark of start-up: `awe -c` on a store of a million frames beside ipython and astropy."""
 
 import argparse
-import os
 import shutil
 import statistics
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from awe_side import USER, AweSide
 from frames import Survey
-from query import Figures, machine, store
+from query import Figures, fresh_environment, machine, store
 
 __all__ = ["main"]
 
@@ -44,7 +43,7 @@ def main(argv=None):
     folder = given.keep or Path(tempfile.mkdtemp(prefix="awe-benchmark-"))
     try:
         home, rows = _store(folder, given.rows)
-        times = _measure(home, rows, 1 if given.smoke else given.runs)
+        times = _measure(folder, home, rows, 1 if given.smoke else given.runs)
     finally:
         if given.keep is None:
             shutil.rmtree(folder)
@@ -72,9 +71,9 @@ def _store(folder, rows):
         side.close()
 
 
-def _measure(home, rows, runs):
+def _measure(folder, home, rows, runs):
     """Run both commands in turn and give their times in seconds."""
-    environment = {**os.environ, "AWE_HOME": str(home), "AWE_USER": USER}
+    environment = fresh_environment(folder, AWE_HOME=str(home), AWE_USER=USER)
     scripts = Path(sys.executable).parent
     commands = {
         "awe": [str(scripts / "awe"), "-c", _AWE],
@@ -87,7 +86,7 @@ def _measure(home, rows, runs):
             done = subprocess.run(
                 command, env=environment, capture_output=True, text=True, check=True
             )
-            # The first run brings the files into the page cache.
+            # The first run compiles modules and brings the files into the page cache.
             if run:
                 times[name].append(time.perf_counter() - began)
             if name == "awe" and done.stdout.split() != [str(rows)]:

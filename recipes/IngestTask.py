@@ -138,6 +138,8 @@ class IngestTask(Task):
             headers, shapes, instrument=self.instrument, purpose=self.purpose, filename=path.name
         )
         notes = [w for h in hdus for w in h.warnings] + [w for c in ccds for w in c.warnings]
+        # Of a long list of files the parsed headers would fill the memory.
+        hdus = [dataclasses.replace(h, header=None) for h in hdus]
         return hdus, ccds, instrument, list(dict.fromkeys(notes))
 
     def _ingest(self, path, hdus, ccds, instrument, notes, geometries):
@@ -147,7 +149,10 @@ class IngestTask(Task):
         if first != path:
             self.reports.append(FileReport(path, "repeated", [], [f"the same file as {first}"]))
             return
-        if raw_fits.is_committed:
+        present = len(raw_fits.frames) if raw_fits.is_committed else 0
+        if present:
+            if present < len(ccds):
+                notes = [*notes, f"of its {len(ccds)} frames {len(ccds) - present} were deleted"]
             self.reports.append(FileReport(path, "already stored", [], notes))
             return
         with tempfile.TemporaryDirectory(prefix="awe-ingest-") as folder:

@@ -151,7 +151,13 @@ class FrameTask(Task):
         return (self.raw_class,)
 
     def nothing_selected(self):
-        """Give the message where no input was found: what was wanted, and what exists."""
+        """Give the message where no input was found.
+
+        Returns
+        -------
+        str
+            What was wanted, and what exists.
+        """
         name = self._instrument_name()
         given = {n: getattr(self, n) for n in ("date", "template", "chip", "filter", "object")}
         given = {n: v for n, v in given.items() if v is not None}

@@ -14,12 +14,12 @@ _COLUMNS = {
 }
 
 
-def what_exists(cls, instrument, given):
+def what_exists(frames, instrument, given):
     """Tell what there is of an instrument, in the terms that the user asked by.
 
     Parameters
     ----------
-    cls : type
+    frames : type
         A class of frames.
     instrument : str
         The name of the instrument.
@@ -31,14 +31,14 @@ def what_exists(cls, instrument, given):
     list of str
         One line, or two.
     """
-    everything = cls.select_all() & (cls.instrument.name == instrument)
+    everything = frames.select_all() & (frames.instrument.name == instrument)
     if not everything.exists():
-        return [f"There is no {cls.__name__} of {instrument} at all."]
-    lines = [f"There are {len(everything)} {cls.__name__} of {instrument}:"]
+        return [f"There is no {frames.__name__} of {instrument} at all."]
+    lines = [f"There are {len(everything)} {frames.__name__} of {instrument}:"]
     wanted = [n for n in _COLUMNS if n in given] or ["date"]
     for name in wanted:
         path, words = _COLUMNS[name]
-        if path.split(".")[0] not in cls._attributes:
+        if path.split(".")[0] not in frames._attributes:
             continue
         lines.append(f"  {words} {_counted(everything.table(path)[path])}")
     return lines

@@ -219,7 +219,13 @@ class BaseFrame(DataObject, ProcessTarget):
         return query
 
     def summary(self):
-        """Give the words for `repr`."""
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            What tells the object from others of its class.
+        """
         words = []
         for name in ("instrument", "chip", "filter"):
             value = getattr(self, name) if name in self._attributes else None

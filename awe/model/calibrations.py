@@ -285,7 +285,13 @@ class BaseCalFrame(Calibration, FrameProduct):
     abstract = True
 
     def names(self):
-        """Give the names on which the defaults of parameters depend."""
+        """Give the names on which the defaults of parameters depend.
+
+        Returns
+        -------
+        dict
+            'instrument', 'filter' and 'chip', as far as it has them.
+        """
         return BaseFrame.names(self)
 
 
@@ -318,7 +324,13 @@ class ReadNoise(Calibration):
     median_diff = persistent("Median of the difference", float, unit="adu")
 
     def names(self):
-        """Give the names on which the defaults of parameters depend."""
+        """Give the names on which the defaults of parameters depend.
+
+        Returns
+        -------
+        dict
+            'instrument', 'filter' and 'chip', as far as it has them.
+        """
         return {"instrument": self.instrument.name, "chip": self.chip.name}
 
     def make(self):
@@ -365,7 +377,13 @@ class ReadNoise(Calibration):
         return READ_NOISE_DIFFERENCE if changed else 0
 
     def summary(self):
-        """Give the words for `repr`."""
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            What tells the object from others of its class.
+        """
         return f"{self.instrument.name} {self.chip.name} {self.read_noise:.3g} ADU"
 
 

@@ -131,7 +131,13 @@ class ReducedScienceFrame(FrameProduct):
         object.__setattr__(self, "_weights", reduced.weight)
 
     def cards(self):
-        """Give the cards of the header."""
+        """Give the cards of the header.
+
+        Returns
+        -------
+        list of tuple
+            Keyword, value, comment.
+        """
         cards = super().cards()
         cards += [
             ("OBJECT", self.OBJECT or "", "object"),
@@ -148,7 +154,11 @@ class ReducedScienceFrame(FrameProduct):
 
 def _errors(frame):
     """Give the error plane of a calibration as finite numbers."""
-    return np.nan_to_num(frame.extra_image("ERROR"), nan=0.0, posinf=0.0, neginf=0.0)
+    error = frame.extra_image("ERROR")
+    bad = ~np.isfinite(error)
+    if bad.any():
+        error = np.where(bad, np.float32(0), error)
+    return error
 
 
 def _trimmed(raw):

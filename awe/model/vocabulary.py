@@ -30,7 +30,13 @@ class Chip(DBObject):
     instrument = persistent("Its instrument", Instrument, required=True)
 
     def summary(self):
-        """Give the words for `repr`."""
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            What tells the object from others of its class.
+        """
         return f"{self.name} of {self.instrument.name}"
 
 
@@ -47,7 +53,13 @@ class Filter(DBObject):
     has_fringes = persistent("Whether frames in it show fringes", bool, mutable=True)
 
     def summary(self):
-        """Give the words for `repr`."""
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            What tells the object from others of its class.
+        """
         return f"{self.name} of {self.instrument.name}"
 
 
@@ -75,7 +87,13 @@ class Template(DBObject):
     exposures = persistent("Number of exposures planned", int)
 
     def summary(self):
-        """Give the words for `repr`."""
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            What tells the object from others of its class.
+        """
         return f"{self.id or self.name or ''} {self.start:%Y-%m-%dT%H:%M:%S}"
 
 
@@ -124,5 +142,11 @@ class Readout(DBObject):
         return tuple(possible_methods([a.for_pixels(0) for a in self.amplifiers]))
 
     def summary(self):
-        """Give the words for `repr`."""
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            What tells the object from others of its class.
+        """
         return f"{self.chip.name} {self.mode}"

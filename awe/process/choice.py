@@ -132,14 +132,17 @@ def _frame_value(frame, name):
     return getattr(frame, name, None)
 
 
-def _queries(frame, dependency, cls, parameters, loose=False):
-    """Give the query for the candidates of one class; loosely, those of the first criterion."""
+def _alike(frame, cls, names):
+    """Give the query for what is equal in some attributes."""
     query = cls.select_all()
-    names = dependency.match[:1] if loose else dependency.match
     for name in names:
         query = query & (Term(path_of(cls, name)) == _frame_value(frame, name))
-    if loose:
-        return query
+    return query
+
+
+def _queries(frame, dependency, cls, parameters):
+    """Give the query for the candidates of one class that meet all criteria but the flags."""
+    query = _alike(frame, cls, dependency.match)
     query = query & (cls.timestamp_start <= frame.DATE_OBS) & (cls.timestamp_end > frame.DATE_OBS)
     query = query & (cls.is_valid > 0)
     for name in _shared(cls, dependency, parameters):
@@ -258,10 +261,15 @@ def explain(frame, dependency, parameters=None):
     Explanation
         All candidates with the verdict of each criterion; printing it shows a table.
     """
+    return _explained(frame, dependency, parameters, dependency.match[:1])
+
+
+def _explained(frame, dependency, parameters, names):
+    """Explain the candidates that are equal in some attributes."""
     candidates = []
     for order, class_name in enumerate(dependency.class_names):
         cls = registry.find_class(class_name)
-        for calibration in _queries(frame, dependency, cls, parameters, loose=True):
+        for calibration in _alike(frame, cls, names):
             verdicts = _verdicts(frame, calibration, dependency, parameters)
             rank = (order, *_rank(frame, calibration))
             candidates.append(Candidate(calibration, verdicts, rank))
@@ -331,7 +339,11 @@ class Explanation:
 
 def _why_none(frame, dependency, parameters):
     """Tell what is nearest, and the criterion that each of the nearest misses."""
-    explanation = explain(frame, dependency, parameters)
+    # Those that are equal in most attributes: of a whole instrument there may be very many.
+    for count in range(len(dependency.match), 0, -1):
+        explanation = _explained(frame, dependency, parameters, dependency.match[:count])
+        if explanation.candidates:
+            break
     classes = " or ".join(dependency.class_names)
     wanted = ", ".join(f"{n} {_text(_frame_value(frame, n))}" for n in dependency.match)
     lines = [

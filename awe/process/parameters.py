@@ -9,6 +9,7 @@ __all__ = [
     "ProcessParameters",
     "check_pars",
     "parameter",
+    "parameters_class",
     "resolve",
     "set_defaults_source",
 ]
@@ -34,7 +35,13 @@ class Parameter(Attribute):
     critical = True
 
     def range_text(self):
-        """Give the range as a person reads it."""
+        """Give the range as a person reads it.
+
+        Returns
+        -------
+        str
+            Such as '0 to 10'.
+        """
         if self.choices is not None:
             return f"one of {', '.join(str(c) for c in self.choices)}"
         if self.low is None and self.high is None:
@@ -44,7 +51,20 @@ class Parameter(Attribute):
         return f"{low} to {high}"
 
     def check(self, value, where):
-        """Give the value in its own type, or raise where it is out of range."""
+        """Give the value in its own type, or raise where it is out of range.
+
+        Parameters
+        ----------
+        value : object
+            The value.
+        where : str
+            The parameter's full name, for the message.
+
+        Returns
+        -------
+        object
+            The value.
+        """
         value = self.kind.coerce(value, where)
         if value is None:
             return value
@@ -127,18 +147,29 @@ def set_defaults_source(source):
     _defaults_source = source
 
 
-def parameters_class(cls):
-    """Give the class of process parameters of a product's class, None where it has none."""
-    attribute = cls._attributes.get("process_params")
+def parameters_class(product_class):
+    """Give the class of process parameters of a product's class.
+
+    Parameters
+    ----------
+    product_class : type
+        The product's class.
+
+    Returns
+    -------
+    type or None
+        None where it has none.
+    """
+    attribute = product_class._attributes.get("process_params")
     return None if attribute is None else attribute.kind.record_class
 
 
-def resolve(cls, names, pars=None):
+def resolve(product_class, names, pars=None):
     """Find the value of each parameter, and where it comes from.
 
     Parameters
     ----------
-    cls : type
+    product_class : type
         The product's class.
     names : dict
         Names of 'instrument', 'filter' and 'chip', as far as they are known.
@@ -159,12 +190,12 @@ def resolve(cls, names, pars=None):
     AweValueError
         A value is out of its range.
     """
-    record_class = parameters_class(cls)
+    record_class = parameters_class(product_class)
     known = record_class._attributes
     values = {name: a.default for name, a in known.items()}
     origins = dict.fromkeys(known, "class")
-    layers = [] if _defaults_source is None else _defaults_source(cls.__name__, names)
-    prefix = f"{cls.__name__}.process_params."
+    layers = [] if _defaults_source is None else _defaults_source(product_class.__name__, names)
+    prefix = f"{product_class.__name__}.process_params."
     mine = {k.removeprefix(prefix): v for k, v in (pars or {}).items() if k.startswith(prefix)}
     for origin, layer in [*layers, ("user", mine)]:
         for name, value in layer.items():
@@ -217,6 +248,3 @@ def check_pars(pars, classes):
             raise AweAttributeError(msg)
         known[name].check(value, name)
     return dict(pars)
-
-
-__all__ += ["parameters_class"]

@@ -51,7 +51,13 @@ class ProcessTarget(DBObject):
         return decode(self.quality_flags)
 
     def lineage(self):
-        """Print the tree of all that the object was made from, down to the raw files."""
+        """Give the tree of all that the object was made from, down to the raw files.
+
+        Returns
+        -------
+        Lineage
+            Printing it shows it; `objects` and `roots` list what is in it.
+        """
         from awe.process.lineage import Lineage
 
         return Lineage(self)

@@ -177,13 +177,7 @@ class _TaskMeta(type):
 
 
 class Task(metaclass=_TaskMeta):
-    """A recipe with its arguments.
-
-    Parameters
-    ----------
-    **arguments
-        As the class lists them; ``help`` shows them.
-    """
+    """A recipe with its arguments, which are given by name."""
 
     arguments = (
         Argument("commit", "whether to store the products; False does all the work and stores "
@@ -334,7 +328,13 @@ class Task(metaclass=_TaskMeta):
             object.__setattr__(obj, "_local_path", target)
 
     def nothing_selected(self):
-        """Give the message where no input was found."""
+        """Give the message where no input was found.
+
+        Returns
+        -------
+        str
+            What was asked for.
+        """
         given = ", ".join(
             f"{n}={getattr(self, n)!r}"
             for n in self._arguments

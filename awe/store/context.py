@@ -183,7 +183,18 @@ class Context(Membership, Lifecycle):
     # --- writing ---
 
     def new_triple(self):
-        """Give (creator, project, level) of a new object, or raise where it may not be made."""
+        """Give creator, project and level of a new object, or raise where it may not be made.
+
+        Returns
+        -------
+        tuple of int
+            The numbers of the user and of the project in the store, and the level.
+
+        Raises
+        ------
+        AwePermissionError
+            The project does not allow the level, or the user may not use it.
+        """
         project = self.find_project()
         if not project.has_member(self.user):
             msg = f"{self.user_name} is not a member of the project {project.name!r} any more."
@@ -199,7 +210,15 @@ class Context(Membership, Lifecycle):
         return (self.user._packed, project._packed, self._level)
 
     def check_may_edit(self, obj, row):
-        """Raise where the current user may not change a stored object."""
+        """Raise where the current user may not change a stored object.
+
+        Parameters
+        ----------
+        obj : DBObject
+            The object.
+        row : Row
+            Its row in the store.
+        """
         if row.domain == VOCABULARY:
             if isinstance(obj, Project):
                 self._need_manager(obj, "change it")

@@ -267,11 +267,33 @@ class DBObject(Recorded, metaclass=DBMeta):
         return self
 
     def prepare_files(self, context):
-        """Give the files that a commit must move in; an object without a file has none."""
+        """Give the files that a commit must move in; an object without a file has none.
+
+        Parameters
+        ----------
+        context : Context
+            Whose files they become.
+
+        Returns
+        -------
+        list of StagedFile
+            Written and synced.
+        """
         return []
 
     def stored_files(self, context):
-        """Give (name, checksum) of the object's files in the store."""
+        """Give names and checksums of the object's files in the store.
+
+        Parameters
+        ----------
+        context : Context
+            Whose files they are.
+
+        Returns
+        -------
+        list of (str, str)
+            Name and SHA-256.
+        """
         return []
 
     def inverse_objects(self):

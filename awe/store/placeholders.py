@@ -31,7 +31,18 @@ class Restricted:
         self.project = session.get(triple[1]).name if triple[1] else ""
 
     def is_placeholder_for(self, cls):
-        """Tell whether it may stand where an object of a class is taken."""
+        """Tell whether it may stand where an object of a class is taken.
+
+        Parameters
+        ----------
+        cls : type
+            The class.
+
+        Returns
+        -------
+        bool
+            True also where the class of the hidden object is not known here.
+        """
         known = registry.known_class(self.class_name)
         return known is None or issubclass(known, cls)
 

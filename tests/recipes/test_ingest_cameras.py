@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from awe.recipes.BiasTask import BiasTask
+from awe.recipes.DomeFlatTask import DomeFlatTask
 from awe.recipes.IngestTask import IngestTask
 
 from awe.fits import read_image
@@ -150,6 +151,22 @@ class TestKast:
         assert abs(left) < 3
         assert abs(right) < 3
         assert noise.read_noise == pytest.approx(2.8, abs=0.4)
+
+    def test_slit_flats_serve_as_dome_flats_where_the_user_says_so(self, context, shared_data):
+        raw = shared_data / "kast_blue_2015" / "raw"
+        ingest(*raw.glob("b2[123].fits.gz"))
+        ingest(*raw.glob("b1[123].fits.gz"), purpose="dome")
+        common = {"instrument": "KAST", "commit": True, "folder": None}
+        BiasTask(**common).execute()
+        (flat,) = DomeFlatTask(**common).execute()
+        good = flat.data[flat.data > 0]
+        assert good.mean(dtype=float) == pytest.approx(1, abs=1e-6)
+        assert flat.data.shape == (350, 2048)
+        assert flat.lamp is flat.raw_domeflat_frames[0].lamp
+        # No step where the amplifiers join: each had its own overscan and bias.
+        middle = flat.data[100:250]
+        left, right = np.median(middle[:, 1014:1024]), np.median(middle[:, 1024:1034])
+        assert left == pytest.approx(right, rel=0.03)
 
 
 class TestLsst:

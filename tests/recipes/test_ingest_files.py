@@ -117,6 +117,16 @@ class TestAgain:
         assert len(RawFrame.select_all()) == 2
         assert leftovers(context) == []
 
+    def test_deleted_frames_come_in_again(self, context, night):
+        first, second = ingest(night.biases[0]).products
+        context.delete(first)
+        (report,) = ingest(night.biases[0]).reports
+        assert report.notes == ["of its 2 frames 1 were deleted"]
+        context.delete(second)
+        assert len(ingest(night.biases[0]).products) == 2
+        assert len(RawFits.select_all()) == 1
+        assert verify(context) == []
+
     def test_two_projects_have_two_objects_and_one_file(self, context, night):
         ingest(night.science[0])
         context.create_project("SECOND")

@@ -230,9 +230,15 @@ class TestQuality:
         assert remake(DomeFlatTask, DomeFlatFrame).quality_flags == 0
 
     def test_read_noise_is_compared(self, raw):
-        pars = {"ReadNoise.process_params.MAXIMUM_BIAS_DIFFERENCE": 0.0}
-        made = remake(cls=ReadNoise, pars=pars)
-        assert made.prev is not None
+        pars = {
+            "ReadNoise.process_params.MAXIMUM_READNOISE_DIFFERENCE": 0.0,
+            "BiasFrame.process_params.MINIMUM_FRAMES": 2,
+        }
+        first = ReadNoise.select(chip="*65")
+        names = [f.filename for f in RawBiasFrame.chip == raw.chip]
+        made = remake(cls=ReadNoise, pars=pars, raw_filenames=names[1:])
+        assert made.prev is first
+        assert made.read_noise != first.read_noise
         assert [f.name for f in made.quality()] == ["READ_NOISE_DIFFERENCE"]
 
     def test_raw_frames_beyond_limits_are_left_out(self, reduced_night, capsys):

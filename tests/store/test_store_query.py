@@ -223,7 +223,7 @@ def test_queries_agree_with_a_plain_loop(shared, numbers, asked, paths, signs):
 
 @pytest.mark.heavy
 @ASKED
-@examples(500)
+@examples(300)
 def test_many_queries_agree_with_a_plain_loop(shared, numbers, asked, paths, signs):
     compare(shared, numbers, asked, paths, signs)
 
