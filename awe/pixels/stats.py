@@ -201,7 +201,6 @@ def _moments(values, origin):
         part = values[start : start + _CHUNK].astype(np.float64)
         part -= origin
         first += part.sum()
-        # Not a dot product: for that BLAS wakes up threads, which costs milliseconds.
         part *= part
         second += part.sum()
     shift = float(first / len(values))
