@@ -83,3 +83,14 @@ def test_files_are_short():
     files = [*(_TOP / "awe").rglob("*.py"), *(_TOP / "recipes").glob("*.py")]
     long = {f.name: n for f in files if (n := len(f.read_text().splitlines())) > 500}
     assert not long
+
+
+def test_the_reference_lists_every_quality_flag():
+    """The table of bits in the reference is the one of the code."""
+    importlib.import_module("awe.model")
+    from awe.process.flags import all_flags
+
+    text = (_TOP / "docs" / "reference.md").read_text()
+    for flag in all_flags():
+        chosen = "no" if flag.disqualifies else "yes"
+        assert f"| {flag.bit} | {flag.name} | {flag.description} | {chosen} |" in text

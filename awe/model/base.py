@@ -139,9 +139,11 @@ class BaseFrame(DataObject, ProcessTarget):
         Returns
         -------
         pathlib.Path or None
-            The picture, where one was written.
+            The picture that ``save`` names. Where it was written because there is no display
+            its path is printed.
         """
-        return hooks.call("inspect", self, save=save, block=block)
+        picture = hooks.call("inspect", self, save=save, block=block)
+        return None if save is None else picture
 
     def explain(self, name):
         """Show every candidate for a calibration with the verdict of each criterion.

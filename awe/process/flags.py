@@ -6,6 +6,7 @@ from awe.base.errors import AweValueError
 
 __all__ = [
     "QualityFlag",
+    "all_flags",
     "decode",
     "disqualifying_bits",
     "flag",
@@ -110,6 +111,17 @@ def disqualifying_bits():
     return sum(f.bit for f in _flags.values() if f.disqualifies)
 
 
+def all_flags():
+    """Give all flags.
+
+    Returns
+    -------
+    list of QualityFlag
+        By bit.
+    """
+    return sorted(_flags.values(), key=lambda f: f.bit)
+
+
 def flags_table():
     """Give all flags as text.
 
@@ -118,5 +130,5 @@ def flags_table():
     str
         A line each: bit, name, meaning.
     """
-    rows = sorted(_flags.values(), key=lambda f: f.bit)
+    rows = all_flags()
     return "\n".join(f"{f.bit:>6}  {f.name:<22} {f.description}" for f in rows)

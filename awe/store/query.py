@@ -274,28 +274,31 @@ class Query:
         return aggregates.statistics(current.session(), self._cls, self._rows(), path)
 
     def explain(self):
-        """Print how many objects remain after each condition, and which one left none.
+        """Print how many objects remain after each condition, and which one left none."""
+        emptied = False
+        for text, number in self.steps():
+            mark = "  <- leaves none" if number == 0 and not emptied else ""
+            emptied = emptied or number == 0
+            print(f"{number:>10}  {text}{mark}")
+
+    def steps(self):
+        """Count the objects that remain after each condition.
 
         Returns
         -------
         list of (str, int)
-            Each condition with the count after it.
+            Each condition with the count after it; the first is everything visible.
         """
         terms = _flat(self._condition)
         session = current.session()
         session.ensure()
         steps = [(f"all {self._cls.__name__} you may see", ex.Everything())]
         steps += [(str(t), t) for t in terms]
-        counts, before, emptied = [], [], None
+        counts, before = [], []
         for text, term in steps:
             before.append(term)
             number = results.count(session, self._cls, ex.And(before))
             counts.append((text, number))
-            if number == 0 and emptied is None:
-                emptied = text
-        for text, number in counts:
-            mark = "  <- leaves none" if text == emptied else ""
-            print(f"{number:>10}  {text}{mark}")
         return counts
 
     def __repr__(self):

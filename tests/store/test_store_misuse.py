@@ -210,7 +210,8 @@ def test_select_by_plain_names():
 
 def test_explain_prints_the_count_after_each_term(capsys):
     query = (F.filter.name == "OCAM_r_SDSS") & (F.EXPTIME > 20) & (F.count > 99) & (F.stat == None)  # noqa: E711
-    counts = query.explain()
+    counts = query.steps()
+    query.explain()
     assert counts == [
         ("all MisuseFrame you may see", 6),
         ("MisuseFrame.filter.name == 'OCAM_r_SDSS'", 6),
