@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import awe
 from awe.base.errors import AweValueError
-from awe.pixels import kernel_name, use_kernel
+from awe.pixels import imstat, kernel_name, use_kernel
 
 SCRIPT = """
 import sys
@@ -56,3 +59,9 @@ def test_a_form_is_chosen_for_a_block_only():
     assert kernel_name() == before
     with pytest.raises(AweValueError, match="'fortran'"), use_kernel("fortran"):
         pass
+
+
+def test_compiled_code_is_not_kept_in_the_package():
+    """What pip did not install it would not remove, and it would hide the next installation."""
+    imstat(np.random.default_rng(1).normal(size=(64, 64)).astype(np.float32))
+    assert not list(Path(awe.__file__).parent.rglob("*.nb[ci]"))
