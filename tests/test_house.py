@@ -91,6 +91,6 @@ def test_the_reference_lists_every_quality_flag():
     from awe.process.flags import all_flags
 
     text = (_TOP / "docs" / "reference.md").read_text()
-    for flag in all_flags():
+    for flag in (f for f in all_flags() if not f.name.startswith("TEST_")):
         chosen = "no" if flag.disqualifies else "yes"
         assert f"| {flag.bit} | {flag.name} | {flag.description} | {chosen} |" in text
