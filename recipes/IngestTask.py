@@ -14,7 +14,7 @@ from awe.recipes.ingest_geometry import lit_geometries
 from awe.base.errors import AweError, AweLookupError
 from awe.base.progress import track
 from awe.model import RawFrame
-from awe.process import Argument, Task, TaskError
+from awe.process import Argument, Products, Task, TaskError
 from awe.store import current
 from awe.store.commit import UniqueError
 
@@ -58,11 +58,11 @@ class IngestTask(Task):
     )  # fmt: skip
     without = ("pars", "folder")
 
-    def __init__(self, **arguments):
+    def __init__(self, *positional, **arguments):
         paths = arguments.get("paths")
         if isinstance(paths, (str, os.PathLike)):
             arguments["paths"] = [paths]
-        super().__init__(**arguments)
+        super().__init__(*positional, **arguments)
         self.reports = []
 
     def check(self):
@@ -87,7 +87,7 @@ class IngestTask(Task):
         TaskError
             No file could be ingested.
         """
-        self.reports, self.products, self.failures = [], [], []
+        self.reports, self.products, self.failures = [], Products(), []
         self._seen, self._bugs = {}, []
         files, missing = find_files(self.paths)
         if not files and not missing:

@@ -1,6 +1,6 @@
 """Arguments of recipes: what they may be, and what they become."""
 
-from awe.base.errors import AweTypeError
+from awe.base.errors import AweTypeError, AweValueError
 from awe.base.utc import to_utc
 
 __all__ = ["as_names", "as_night", "as_start", "as_text"]
@@ -97,6 +97,8 @@ def as_names(task, name, value):
     ------
     AweTypeError
         One of them is neither a name nor a frame.
+    AweValueError
+        There is none.
     """
     single = isinstance(value, str) or hasattr(value, "filename")
     if not single and not hasattr(value, "__iter__"):
@@ -109,4 +111,7 @@ def as_names(task, name, value):
             msg = f"{task}: {name} holds {type(each).__name__} {each!r}, which is no name."
             raise AweTypeError(msg)
         names.append(each)
+    if not names:
+        msg = f"{task}: {name} is empty."
+        raise AweValueError(msg, remedy="Leave it out to select by the other arguments.")
     return list(dict.fromkeys(names))

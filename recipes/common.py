@@ -1,7 +1,7 @@
 """What the recipes have in common: selection of frames, choice of calibrations, making."""
 
 from awe.recipes.arguments import as_names, as_night, as_start, as_text
-from awe.recipes.present import what_exists
+from awe.recipes.present import ARGUMENTS, what_exists, why_not
 
 from awe.base.errors import AweError, AweLookupError, did_you_mean
 from awe.pixels import kernel_name
@@ -56,8 +56,8 @@ class FrameTask(Task):
     )  # fmt: skip
     raw_class = None
 
-    def __init__(self, **arguments):
-        super().__init__(**arguments)
+    def __init__(self, *positional, **arguments):
+        super().__init__(*positional, **arguments)
         self.left_out = {}
 
     def select(self, cls):
@@ -159,7 +159,7 @@ class FrameTask(Task):
             What was wanted, and what exists.
         """
         name = self._instrument_name()
-        given = {n: getattr(self, n) for n in ("date", "template", "chip", "filter", "object")}
+        given = {n: getattr(self, n) for n in ARGUMENTS}
         given = {n: v for n, v in given.items() if v is not None}
         words = ", ".join(f"{n} {v}" for n, v in given.items())
         classes = " or ".join(c.__name__ for c in self.selected_classes())
@@ -186,14 +186,22 @@ class FrameTask(Task):
         found = set(query.table("filename")["filename"]) if len(query) else set()
         missing = [n for n in self.raw_filenames if n not in found]
         if missing:
-            known = cls.select(instrument=self.instrument)
-            names = [str(n) for n in known.table("filename")["filename"]] if len(known) else []
             msg = (
                 f"{len(missing)} of {len(self.raw_filenames)} raw_filenames are no {cls.__name__} "
                 f"of {self.instrument} that you may see and that meets the other arguments: "
-                f"{missing[0]}.{did_you_mean(missing[0], names)}"
+                f"{self._why_missing(cls, missing[0])}"
             )
             raise AweLookupError(msg)
+
+    def _why_missing(self, cls, name):
+        """Tell which argument a file does not meet, or which name was probably meant."""
+        given = {n: getattr(self, n) for n in ("instrument", *ARGUMENTS)}
+        told = why_not(cls, name, {n: v for n, v in given.items() if v is not None})
+        if told is not None:
+            return told
+        known = cls.select(instrument=self.instrument)
+        names = [str(n) for n in known.table("filename")["filename"]] if len(known) else []
+        return f"{name}.{did_you_mean(name, names)}"
 
     def choose(self, product, frame, name, overridden):
         """Set a calibration of a product: the one given by the user, or the best.

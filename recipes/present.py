@@ -2,7 +2,10 @@
 
 import collections
 
-__all__ = ["what_exists"]
+from awe.model import RawFrame
+from awe.process.choice import hint_of_privileges
+
+__all__ = ["ARGUMENTS", "what_exists", "why_not"]
 
 _MOST = 8
 _COLUMNS = {
@@ -12,6 +15,8 @@ _COLUMNS = {
     "filter": ("filter.name", "filters"),
     "object": ("OBJECT", "objects"),
 }
+# By which frames are selected, besides the instrument.
+ARGUMENTS = tuple(_COLUMNS)
 
 
 def what_exists(frames, instrument, given):
@@ -32,9 +37,10 @@ def what_exists(frames, instrument, given):
         One line, or two.
     """
     everything = frames.select_all() & (frames.instrument.name == instrument)
+    hidden = hint_of_privileges(everything)
     if not everything.exists():
-        return [f"There is no {frames.__name__} of {instrument} at all."]
-    lines = [f"There are {len(everything)} {frames.__name__} of {instrument}:"]
+        return [f"There is no {frames.__name__} of {instrument} at all{hidden}."]
+    lines = [f"There are {len(everything)} {frames.__name__} of {instrument}{hidden}:"]
     wanted = [n for n in _COLUMNS if n in given] or ["date"]
     for name in wanted:
         path, words = _COLUMNS[name]
@@ -42,6 +48,46 @@ def what_exists(frames, instrument, given):
             continue
         lines.append(f"  {words} {_counted(everything.table(path)[path])}")
     return lines
+
+
+def why_not(frames, filename, given):
+    """Tell which arguments a stored raw file does not meet.
+
+    Parameters
+    ----------
+    frames : type
+        The class of frames that is selected from.
+    filename : str
+        The name of a raw frame's file.
+    given : dict
+        The arguments, 'instrument' among them.
+
+    Returns
+    -------
+    str or None
+        A sentence; None where there is no raw frame of that name.
+    """
+    named = RawFrame.select_all() & (RawFrame.filename == filename)
+    hidden = hint_of_privileges(named)
+    if not named.exists():
+        return f"{filename} is not shown{hidden}." if hidden else None
+    frame = named[0]
+    if not isinstance(frame, frames):
+        return f"{filename} is a {type(frame).__name__}."
+    unmet = []
+    for name, value in given.items():
+        query = frames.select(**{name: value}) & (frames.filename == filename)
+        if not query.exists():
+            unmet.append(f"{name} is {_value(frame, name)}, not {value}")
+    return f"{filename}: its {' and its '.join(unmet)}." if unmet else None
+
+
+def _value(frame, name):
+    path = "instrument.name" if name == "instrument" else _COLUMNS[name][0]
+    value = frame
+    for step in path.split("."):
+        value = None if value is None else getattr(value, step)
+    return value
 
 
 def _counted(values):

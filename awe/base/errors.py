@@ -5,6 +5,7 @@ import difflib
 __all__ = [
     "AweAttributeError",
     "AweError",
+    "AweIndexError",
     "AweLookupError",
     "AwePermissionError",
     "AweTypeError",
@@ -37,6 +38,10 @@ class AweError(Exception):
 
 class AweAttributeError(AweError, AttributeError):
     """An attribute that the class does not have."""
+
+
+class AweIndexError(AweError, IndexError):
+    """A place in a query where there is nothing."""
 
 
 class AweTypeError(AweError, TypeError):

@@ -24,11 +24,17 @@ class Cards:
     ----------
     *headers : mapping
         The first that has a value counts: the extension's, then the primary.
+
+    Attributes
+    ----------
+    bad_numbers : dict of str to str
+        Texts by keyword that were looked up as numbers and are none.
     """
 
     def __init__(self, *headers):
         self.headers = headers
         self._keys = [_keys_of(header) for header in headers]
+        self.bad_numbers = {}
 
     def get(self, *keys):
         """Give the first value that exists.
@@ -87,6 +93,7 @@ class Cards:
                 try:
                     value = float(value)
                 except ValueError:
+                    self.bad_numbers[key] = value
                     continue
             if value is not None and math.isfinite(value):
                 return value

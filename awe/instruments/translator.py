@@ -336,7 +336,8 @@ class Translator:
             read_mode=self.read_mode(cards, binning, shape),
             amplifiers=tuple(amplifiers),
             astrom=linear_wcs(cards),
-            warnings=tuple(notes),
+            # The last argument: what was no number is known once all others were looked up.
+            warnings=(*notes, *_bad_numbers(parts)),
             **counts,
         )
 
@@ -351,8 +352,10 @@ class Translator:
         names = [self.keys(what) for what in ("DATE_OBS", "TIME_OBS", "MJD_OBS")]
         when, exact = cards.date_and_time(*names)
         if when is None:
-            looked = ", ".join(names[0] + names[2])
-            msg = f"{filename or 'The header'}: no date of observation; looked for {looked}."
+            says = {key: cards.text(key) for key in [*names[0], *names[2]]}
+            bad = ", ".join(f"{key} = {text!r}" for key, text in says.items() if text is not None)
+            why = f"{bad} is no date" if bad else f"looked for {', '.join(says)}"
+            msg = f"{filename or 'The header'}: no date of observation; {why}."
             raise HeaderError(msg)
         if not exact:
             notes.append("the header has no time of day; midnight UTC is taken")
@@ -456,6 +459,14 @@ def translate(headers, shapes, *, instrument=None, purpose=None, filename=""):
     found = recognise(headers, instrument)
     translator = Translator.registry[found.description.get("translator", "keywords")]
     return translator(found).frames(headers, shapes, purpose, filename)
+
+
+def _bad_numbers(parts):
+    """Give a note for each card that holds a text where a number is needed."""
+    bad = {}
+    for _, cards, _ in parts:
+        bad.update(cards.bad_numbers)
+    return [f"{key} = {text!r} is no number and was left out" for key, text in bad.items()]
 
 
 def _with_distinct_chips(frames, extnames, instrument):

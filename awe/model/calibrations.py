@@ -76,6 +76,7 @@ class Calibration(Product):
     """A product that serves frames taken within an interval of time."""
 
     abstract = True
+    checked_names = (*Product.checked_names, "timestamp_start", "timestamp_end")
     instrument = persistent("The instrument", Instrument)
     chip = persistent("The CCD", Chip)
     readout = persistent("How the CCD was read out", Readout)
@@ -85,6 +86,35 @@ class Calibration(Product):
                                  mutable=True)  # fmt: skip
     timestamp_end = persistent("Valid until (UTC, does not belong to it)", datetime.datetime,
                                mutable=True)  # fmt: skip
+
+    def check_value(self, name, value):
+        """Refuse an interval of validity that holds no time.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+        value : object
+            Its value to be.
+
+        Raises
+        ------
+        AweValueError
+            The end would not be after the start.
+        """
+        super().check_value(name, value)
+        if name not in ("timestamp_start", "timestamp_end"):
+            return
+        start = value if name == "timestamp_start" else self.timestamp_start
+        end = value if name == "timestamp_end" else self.timestamp_end
+        if start is None or end is None or start < end:
+            return
+        other = "timestamp_end" if name == "timestamp_start" else "timestamp_start"
+        msg = (
+            f"{type(self).__name__}: timestamp_end {end} is not after timestamp_start {start}; "
+            f"{name} cannot be {value}."
+        )
+        raise AweValueError(msg, remedy=f"To move the whole interval change {other} first.")
 
     def take_from(self, frames):
         """Take instrument, CCD, filter and night from the frames that it is made from.
@@ -111,11 +141,18 @@ class Calibration(Product):
         from awe.instruments import night_interval
 
         if validity is not None:
-            self.timestamp_start, self.timestamp_end = interval_of(validity)
+            self._set_interval(*interval_of(validity))
             return
         begin, end = night_interval(self.night, self.instrument.longitude or 0.0)
-        self.timestamp_start = begin - self.process_params.VALID_NIGHTS_BEFORE * _DAY
-        self.timestamp_end = end + self.process_params.VALID_NIGHTS_AFTER * _DAY
+        begin -= self.process_params.VALID_NIGHTS_BEFORE * _DAY
+        self._set_interval(begin, end + self.process_params.VALID_NIGHTS_AFTER * _DAY)
+
+    def _set_interval(self, start, end):
+        # In the order in which the interval between the two assignments is one as well.
+        if self.timestamp_end is not None and start >= self.timestamp_end:
+            self.timestamp_end, self.timestamp_start = end, start
+        else:
+            self.timestamp_start, self.timestamp_end = start, end
 
     def previous(self):
         """Find the calibration that this one is compared with.

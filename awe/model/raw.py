@@ -64,7 +64,7 @@ class Target(DBObject):
     """What was observed."""
 
     abstract = False
-    target_name = persistent("Name, from OBJECT", str, unique=True, required=True)
+    target_name = persistent("Name, from OBJECT", str, unique=True, required=True, mutable=True)
     exposures = persistent("Its exposures", ["Exposure"], inverse="target")
 
     def summary(self):
@@ -86,10 +86,11 @@ class Exposure(DBObject):
     instrument = persistent("The instrument", Instrument, required=True)
     observation_time = persistent("Start (UTC)", datetime.datetime, required=True)
     target = persistent("What was observed", Target, inverse="exposures", mutable=True)
-    kind = persistent("bias, dark, dome, twilight, science or what the header says", str)
-    EXPTIME = persistent("Exposure time", float, unit="s")
-    filter = persistent("Filter in the beam", Filter)
-    template = persistent("Observing template", Template)
+    kind = persistent("bias, dark, dome, twilight, science or what the header says", str,
+                      mutable=True)  # fmt: skip
+    EXPTIME = persistent("Exposure time", float, unit="s", mutable=True)
+    filter = persistent("Filter in the beam", Filter, mutable=True)
+    template = persistent("Observing template", Template, mutable=True)
     frames = persistent("Its frames, one for each CCD", ["RawFrame"], inverse="exposure")
 
     def summary(self):

@@ -5,7 +5,7 @@ from awe.process.flags import decode, flags_table, register_flag
 from awe.process.lineage import Lineage
 from awe.process.parameters import ProcessParameters, parameter, resolve
 from awe.process.product import Making, ProcessTarget, Product
-from awe.process.task import Argument, Failure, Task, TaskError, Unit
+from awe.process.task import Argument, Failure, Products, Task, TaskError, Unit
 
 __all__ = [
     "Argument",
@@ -17,6 +17,7 @@ __all__ = [
     "ProcessParameters",
     "ProcessTarget",
     "Product",
+    "Products",
     "Task",
     "TaskError",
     "Unit",

@@ -7,7 +7,7 @@ from awe.base.errors import AweLookupError, AweTypeError, AweValueError
 from awe.base.utc import EPOCH
 from awe.process.flags import decode, disqualifying_bits
 from awe.process.parameters import parameters_class
-from awe.store import registry
+from awe.store import current, registry
 from awe.store.attributes import path_of
 from awe.store.terms import Term
 
@@ -19,6 +19,7 @@ __all__ = [
     "check_given",
     "choose",
     "explain",
+    "hint_of_privileges",
     "is_forever",
     "nearness",
 ]
@@ -337,6 +338,31 @@ class Explanation:
         return str(self)
 
 
+def hint_of_privileges(query):
+    """Tell that a query would find more at lower privileges.
+
+    Parameters
+    ----------
+    query : Query
+        One that found nothing, or not what was wanted.
+
+    Returns
+    -------
+    str
+        Such as ' at privileges 2; context.set_privileges(1) shows more', or nothing.
+    """
+    context = current.context()
+    level, here = context.privileges, len(query)
+    if level == 1:
+        return ""
+    context.set_privileges(1)
+    try:
+        more = len(query) > here
+    finally:
+        context.set_privileges(level)
+    return f" at privileges {level}; context.set_privileges(1) shows more" if more else ""
+
+
 def _why_none(frame, dependency, parameters):
     """Tell what is nearest, and the criterion that each of the nearest misses."""
     # Those that are equal in most attributes: of a whole instrument there may be very many.
@@ -350,7 +376,11 @@ def _why_none(frame, dependency, parameters):
         f"No {classes} serves as {dependency.name} of {frame!r} ({wanted}, at {frame.DATE_OBS})."
     ]
     if not explanation.candidates:
-        lines.append(f"  There is none of this {dependency.match[0]} at all. Make one first.")
+        name = dependency.match[0]
+        found = [registry.find_class(each) for each in dependency.class_names]
+        hints = [hint_of_privileges(_alike(frame, cls, [name])) for cls in found]
+        hint = next((h for h in hints if h), ". Make one first")
+        lines.append(f"  There is none of this {name} at all{hint}.")
     for candidate in explanation.candidates[:_NEAREST]:
         reasons = "; ".join(f"{n} is {candidate.verdicts[n][1]}" for n in candidate.fails)
         lines.append(f"  nearest: {candidate.calibration!r} fails by {reasons}")

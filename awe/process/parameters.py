@@ -244,7 +244,9 @@ def check_pars(pars, classes):
                 known[f"{cls.__name__}.process_params.{name}"] = attribute
     for name, value in pars.items():
         if name not in known:
-            msg = f"There is no parameter {name!r} here.{did_you_mean(name, known)}"
+            whole = [key for key in known if key.endswith(f".{name}")]
+            hint = f" Its full name is {' or '.join(map(repr, whole))}." if whole else ""
+            msg = f"There is no parameter {name!r} here.{hint or did_you_mean(name, known)}"
             raise AweAttributeError(msg)
         known[name].check(value, name)
     return dict(pars)

@@ -18,6 +18,7 @@ from awe.store import DBObject, current, persistent
 
 __all__ = ["Making", "ProcessTarget", "Product", "content_key_of"]
 
+_VALID = (0, 1, 2)
 _LIBRARIES = ("numpy", "astropy", "numba")
 
 
@@ -25,6 +26,7 @@ class ProcessTarget(DBObject):
     """Anything that has a quality: raw frames and products."""
 
     abstract = True
+    checked_names = ("is_valid",)
 
     creation_date = persistent("When the object was made (UTC)", datetime.datetime)
     is_valid = persistent(
@@ -39,6 +41,28 @@ class ProcessTarget(DBObject):
     def __init__(self, **values):
         values.setdefault("creation_date", now())
         super().__init__(**values)
+
+    def check_value(self, name, value):
+        """Refuse an is_valid that means nothing.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+        value : object
+            Its value to be.
+
+        Raises
+        ------
+        AweValueError
+            It is none of 0, 1 and 2.
+        """
+        if name == "is_valid" and value not in _VALID:
+            msg = (
+                f"{type(self).__name__}.is_valid is 0 (bad), 1 (good) or 2 (proposed for the next "
+                f"level), not {value!r}."
+            )
+            raise AweValueError(msg)
 
     def quality(self):
         """Give the quality flags that are set.

@@ -12,7 +12,10 @@ from awe.process.parameters import check_pars
 from awe.store import current
 from awe.store.commit import closure
 
-__all__ = ["Argument", "Failure", "Task", "TaskError", "Unit", "as_flag", "as_folder"]
+__all__ = ["Argument", "Failure", "Products", "Task", "TaskError", "Unit", "as_flag", "as_folder"]
+
+# Lines of a list of products.
+_MOST = 10
 
 
 class TaskError(AweError):
@@ -111,6 +114,16 @@ class Unit:
     inputs: dict
 
 
+class Products(list):
+    """What a task made: a list of which the prompt shows a few, and how many there are."""
+
+    def __repr__(self):
+        lines = [repr(obj) for obj in self[:_MOST]]
+        if len(self) > _MOST:
+            lines[-2:] = [f"... and {len(self) - _MOST + 2} more, {len(self)} in all"]
+        return "[" + ",\n ".join(lines) + "]"
+
+
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """A unit that failed.
@@ -187,8 +200,10 @@ class Task(metaclass=_TaskMeta):
     )  # fmt: skip
     product_names = ()
 
-    def __init__(self, **arguments):
+    def __init__(self, *positional, **arguments):
         known = self._arguments
+        if positional:
+            raise AweTypeError(self._by_name_only(positional))
         for name in arguments:
             if name not in known:
                 msg = f"{type(self).__name__} has no argument {name!r}.{did_you_mean(name, known)}"
@@ -202,9 +217,19 @@ class Task(metaclass=_TaskMeta):
                 value = argument.check(type(self).__name__, name, value)
             setattr(self, name, value)
         self.pars = check_pars(getattr(self, "pars", None), self.product_classes())
-        self.products = []
+        self.products = Products()
         self.failures = []
         self.check()
+
+    @classmethod
+    def _by_name_only(cls, values):
+        name = cls.__name__
+        given = ", ".join(f"{a}={v!r}" for a, v in zip(cls._arguments_by_need(), values))
+        return f"{name} takes its arguments by name, as in {name}({given}), not by place."
+
+    @classmethod
+    def _arguments_by_need(cls):
+        return sorted(cls._arguments, key=lambda n: not cls._arguments[n].required)
 
     @classmethod
     def product_classes(cls):
@@ -272,7 +297,7 @@ class Task(metaclass=_TaskMeta):
         TaskError
             Nothing could be made.
         """
-        self.products, self.failures = [], []
+        self.products, self.failures = Products(), []
         units = self.units()
         if not units:
             raise TaskError(self.nothing_selected())

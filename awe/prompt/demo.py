@@ -11,7 +11,10 @@ from awe.base.environment import home
 __all__ = ["run_demo"]
 
 _PROJECT = "DEMO"
-_START = datetime.datetime(2012, 6, 1, 8, 51, 44)
+# A night and a template of its own, so that the frames of the tutorial's night stay apart.
+_START = datetime.datetime(2012, 6, 15, 3, 10, 0)
+_DATE = "2012-06-14"
+_OBJECT = "DEMO_FIELD"
 _STEPS = ("BiasTask", "DomeFlatTask", "TwilightFlatTask", "MasterFlatTask")
 
 
@@ -54,7 +57,7 @@ def run_demo(folder=None):
 _NEXT = """\
     awe
     awe> context.set_project('DEMO')
-    awe> query = (RawScienceFrame.instrument.name == 'OMEGACAM') & (RawScienceFrame.is_valid > 0)
+    awe> query = (RawScienceFrame.OBJECT == 'DEMO_FIELD') & (RawScienceFrame.is_valid > 0)
     awe> len(query)
     awe> raw = query.max('DATE_OBS')
     awe> raw.info()
@@ -81,7 +84,14 @@ def _night(folder):
     except (AweError, OSError):
         print("Simulating a night of OmegaCAM: 2 CCDs of 512 x 512 pixels, 2 exposures ...")
         night = simulate_night(
-            place, ccds=2, shape=(512, 512), exposures=2, start=_START, overwrite=True
+            place,
+            ccds=2,
+            shape=(512, 512),
+            exposures=2,
+            start=_START,
+            object=_OBJECT,
+            project=_PROJECT,
+            overwrite=True,
         )
     return night
 
@@ -100,7 +110,7 @@ def _calibrate():
     print("Making bias and flats (the first run compiles the pixel code) ...")
     for name in _STEPS:
         task = getattr(importlib.import_module(f"awe.recipes.{name}"), name)
-        task(instrument="OMEGACAM", commit=True, folder=None).execute()
+        task(instrument="OMEGACAM", date=_DATE, commit=True, folder=None).execute()
 
 
 def _reduce():

@@ -331,6 +331,7 @@ class Context(Membership, Lifecycle):
         why : str, optional
             The reason, kept in the record of the change.
         """
+        flat([obj])  # raises where it is no object
         if not obj.is_committed:
             msg = f"{obj!r} is not stored yet: assign obj.{name} and commit it."
             raise AweValueError(msg)

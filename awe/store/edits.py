@@ -187,8 +187,9 @@ def _stale(obj, name, mine):
     theirs = obj.stored_value(name)
     object.__setattr__(obj, "_refused", obj._refused | {name})
     msg = (
-        f"{obj._attributes[name].where(type(obj))} of {type(obj).__name__} {obj.object_id[:8]} was "
-        f"changed by somebody else to {theirs!r} since you set it to {mine!r}. Nothing was stored."
+        f"{obj._attributes[name].where(type(obj))} of {type(obj).__name__} {obj.object_id[-8:]} "
+        f"was changed by somebody else to {theirs!r} since you set it to {mine!r}. "
+        "Nothing was stored."
     )
     return StaleEditError(
         msg, remedy="context.rollback() takes theirs; assign again to set yours over it."

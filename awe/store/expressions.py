@@ -23,6 +23,7 @@ __all__ = [
     "Or",
     "Scope",
     "followable",
+    "key_of",
     "matching",
     "member",
     "targets",
@@ -43,6 +44,28 @@ class Everything:
 
     def __str__(self):
         return "everything"
+
+
+def key_of(condition):
+    """Give what tells one condition from another.
+
+    Parameters
+    ----------
+    condition : condition
+        Any condition.
+
+    Returns
+    -------
+    tuple or None
+        The same for equal conditions; None where a condition has no such thing.
+    """
+    if isinstance(condition, (And, Or)):
+        keys = [key_of(term) for term in condition.terms]
+        return None if None in keys else (type(condition), *keys)
+    if isinstance(condition, Not):
+        key = key_of(condition.term)
+        return None if key is None else (Not, key)
+    return condition.key() if isinstance(condition, Compare) else None
 
 
 class And:

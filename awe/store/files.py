@@ -389,9 +389,14 @@ class DataObject(DBObject):
                 return target
             msg = f"{target} exists and is another file than that of {self!r}."
             raise AweValueError(msg, remedy="Take another folder, or retrieve(overwrite=True).")
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copyfile(source, temporary)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, temporary)
+        except OSError as err:
+            temporary.unlink(missing_ok=True)
+            msg = f"{self.filename} cannot be put into {folder}: {err}."
+            raise FileStoreError(msg, remedy="Take another folder.") from err
         if sha256_of(temporary)[0] != self.sha256:
             temporary.unlink()
             msg = f"The file {source} of {self!r} is damaged: its checksum is wrong."

@@ -95,6 +95,9 @@ class Membership:
         Project
             The new project; `set_project` changes to it.
         """
+        if not isinstance(name, str) or not name.strip():
+            msg = f"A project needs a name, such as 'TUTORIAL2015', not {name!r}."
+            raise AweValueError(msg)
         me = self.get_current_user()
         users = [me, *(self._user_named(m) for m in members)]
         project = Project(

@@ -41,6 +41,9 @@ class DBObject(Recorded, metaclass=DBMeta):
     _is_persistent_class = True
     abstract = True
     vocabulary = False
+    # A class that lists names here has a method check_value(name, value), which is asked before
+    # one of these attributes gets a value and raises where it cannot be used.
+    checked_names = ()
     # Names of staged edits that a commit has refused because somebody else was first.
     _refused = frozenset()
     # New objects that were assigned to computed attributes, with their link to this one.
@@ -70,6 +73,9 @@ class DBObject(Recorded, metaclass=DBMeta):
             new[name] = coerce(value, where)
             if has_inverse:
                 related.append(name)
+        for name in self.checked_names:
+            if name in values:
+                self.check_value(name, new[name])
         # Only an object whose values are all good may show on the other side of a relation.
         if related:
             self._relate(values, related)
@@ -107,6 +113,8 @@ class DBObject(Recorded, metaclass=DBMeta):
         value = attribute.kind.coerce(value, attribute.where(type(self)))
         if self._new is None and not attribute.mutable:
             raise AwePermissionError(self._immutable_message(attribute))
+        if attribute.name in self.checked_names:
+            self.check_value(attribute.name, value)
         if attribute.inverse is not None:
             take_over(self, attribute, value)
         if self._new is None:
@@ -193,7 +201,8 @@ class DBObject(Recorded, metaclass=DBMeta):
 
     @classmethod
     def _no_attribute(cls, name):
-        known = [*cls._attributes, *cls._inverses]
+        methods = [n for n in object.__dir__(cls) if n[0] != "_" and n not in ("abstract", "mro")]
+        known = [*cls._attributes, *cls._inverses, *methods]
         msg = f"{cls.__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
         return AweAttributeError(msg)
 
@@ -338,7 +347,7 @@ class DBObject(Recorded, metaclass=DBMeta):
     def __repr__(self):
         words = [type(self).__name__]
         try:
-            words.append(self.object_id[:8])
+            words.append(self.object_id[-8:])
             words.append(self.summary())
         except AweLookupError:
             words.append("deleted")

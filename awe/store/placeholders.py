@@ -62,4 +62,4 @@ class Restricted:
         raise AweAttributeError(msg)
 
     def __repr__(self):
-        return f"<Restricted {self.class_name} {self.object_id[:8]} of project {self.project}>"
+        return f"<Restricted {self.class_name} {self.object_id[-8:]} of project {self.project}>"

@@ -2,7 +2,13 @@
 
 import operator
 
-from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, did_you_mean
+from awe.base.errors import (
+    AweAttributeError,
+    AweIndexError,
+    AweLookupError,
+    AweTypeError,
+    did_you_mean,
+)
 from awe.store import aggregates, current, results
 from awe.store import expressions as ex
 
@@ -194,7 +200,8 @@ class Query:
             raise AweTypeError(msg) from None
         except IndexError:
             msg = f"The query finds {len(rows)} objects of {self._cls.__name__}; there is no "
-            raise IndexError(msg + f"[{index}].") from None
+            remedy = "q.explain() tells which condition leaves none." if not len(rows) else None
+            raise AweIndexError(msg + f"[{index}].", remedy=remedy) from None
         return session.get(int(packed))
 
     def __contains__(self, obj):

@@ -18,8 +18,20 @@ def declare(cls):
     cls : type
         The class. A class of the same name takes the place of the earlier one, as happens when
         a user runs a cell or a file again.
+
+    Raises
+    ------
+    AweTypeError
+        awe itself has a class of this name, under which its objects are stored.
     """
     global generation
+    known = _classes.get(cls.__name__)
+    if known is not None and _is_ours(known) and not _is_ours(cls):
+        msg = (
+            f"{cls.__name__} is a class of awe ({known.__module__}), under whose name its objects "
+            f"are stored; the one of {cls.__module__} was not declared."
+        )
+        raise AweTypeError(msg, remedy="Give your class another name.")
     generation += 1
     _classes[cls.__name__] = cls
     for name in cls.__dict__.get("former_names", ()):
@@ -27,6 +39,10 @@ def declare(cls):
             msg = f"{cls.__name__} says that it was called {name} before, but {name} exists."
             raise AweTypeError(msg)
         _former[name] = cls.__name__
+
+
+def _is_ours(cls):
+    return cls.__module__.split(".")[0] == "awe"
 
 
 def known_class(name):

@@ -91,6 +91,15 @@ def count(session, cls, condition):
     int
         Their number.
     """
+    key = ex.key_of(condition)
+    if key is None:
+        return _count(session, cls, condition)
+    # Loops ask the same again and again; until the snapshot moves the answer stays.
+    question = ("count", cls, key, session.visibility)
+    return session.remembered(question, lambda: _count(session, cls, condition))
+
+
+def _count(session, cls, condition):
     bound = ex.And([ex.visible(session), condition.bind(session)])
     total = 0
     for _, extent in session.extents_of(cls):

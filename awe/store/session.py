@@ -366,7 +366,7 @@ class Session(Catalog):
         when = from_microseconds(stone["when"])
         why = f": {stone['why']}" if stone["why"] else ""
         msg = (
-            f"{stone['class']} {stone['object_id'][:8]} ({stone['name']}) was deleted "
+            f"{stone['class']} {stone['object_id'][-8:]} ({stone['name']}) was deleted "
             f"by {stone['who']} at {when:%Y-%m-%d %H:%M:%S}{why}."
         )
         return AweLookupError(msg)

@@ -135,7 +135,7 @@ def test_nearest_misses_come_first_and_only_three(context, frame):
         choose(frame, CAL)
     lines = [line for line in str(told.value).splitlines() if "nearest:" in line]
     assert len(lines) == 3
-    assert nearest.object_id[:8] in lines[0]
+    assert nearest.object_id[-8:] in lines[0]
     assert "interval is 2019-12-22 12:00 to 2020-01-10 12:00" in lines[0]
 
 

@@ -13,7 +13,7 @@ from awe.base.errors import (
     AweTypeError,
     AweValueError,
 )
-from awe.store import DBObject, OwnedRecord, Table, persistent
+from awe.store import DBObject, OwnedRecord, Table, persistent, registry
 from awe.store.context import Context
 from awe.store.unique import UniqueError
 
@@ -544,3 +544,12 @@ def test_help_tells_type_unit_and_meaning():
     assert "Chip (link to DeclChip)" in text
     assert "Inputs (list of DeclFrame)" in text
     assert DeclFrame.get_persistent_properties()[:3] == ["chip", "exposure", "flag"]
+
+
+def test_a_class_of_awe_is_not_replaced():
+    """Its objects are stored under its name: another class would read them wrongly."""
+    from awe.store import User
+
+    with pytest.raises(AweTypeError, match="User is a class of awe"):
+        type("User", (DBObject,), {"__module__": "awe_user.mine"})
+    assert registry.find_class("User") is User

@@ -102,7 +102,7 @@ def test_a_prefix_of_eight_digits_finds_the_object(context, monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "0123456", "0" * 33, "xyzw0123", 5, None])
 def test_what_is_no_name_says_so(context, text):
-    with pytest.raises(AweLookupError, match="at least the first 8 are needed"):
+    with pytest.raises(AweLookupError, match="at least the first or the last 8 are needed"):
         IdThing[text]
 
 
@@ -117,3 +117,14 @@ def test_names_with_the_highest_bit_set_are_found(context, monkeypatch):
     assert IdThing["80000000"] is things[1]
     with pytest.raises(AweLookupError, match="2 objects"):
         IdThing["f" * 31]
+
+
+def test_an_object_is_found_by_the_last_digits_that_repr_shows(context):
+    things = [IdThing(name=f"t{n}") for n in range(50)]
+    context.commit(things)
+    for thing in things:
+        last = repr(thing).split()[1].strip(">")
+        assert last == thing.object_id[-8:]
+        assert IdThing[last] is thing
+    with pytest.raises(AweLookupError, match="beginning or ending"):
+        IdThing["01234567"]
