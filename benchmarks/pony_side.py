@@ -1,6 +1,7 @@
 """The survey in SQLite, through PonyORM: it reads the tables that SQLAlchemy made."""
 
 import datetime
+import sys
 from pathlib import Path
 
 from frames import CHIPS, FILTERS, PLAIN, TUTORIAL_START, field_types, flat
@@ -84,7 +85,8 @@ class PonySide:
     name = "PonyORM"
 
     def __init__(self, path):
-        self.cold_code = _COLD.format(here=str(Path(__file__).parent), path=str(path))
+        code = _COLD.format(here=str(Path(__file__).parent), path=str(path))
+        self.cold_command = [sys.executable, "-c", code]
         self.cold_environment = {}
         self.database = orm.Database()
         self.database.on_connect(provider="sqlite")(_set_up)

@@ -1,6 +1,7 @@
 """The survey in SQLite, through SQLAlchemy."""
 
 import datetime
+import sys
 from pathlib import Path
 
 from frames import CHIPS, FILTERS, INSTRUMENTS, PLAIN, TUTORIAL_START, field_types, flat
@@ -130,7 +131,8 @@ class SqlAlchemySide:
 
     def __init__(self, path):
         self.path = path
-        self.cold_code = _COLD.format(here=str(Path(__file__).parent), path=str(path))
+        code = _COLD.format(here=str(Path(__file__).parent), path=str(path))
+        self.cold_command = [sys.executable, "-c", code]
         self.cold_environment = {}
         self.engine = create_engine(f"sqlite:///{path}")
         event.listen(self.engine, "connect", _set_up)

@@ -42,7 +42,7 @@ def test_query_benchmark_compares_all_sides(run, tmp_path, rows):
     before = (keep / f"awe_{rows}" / "store").stat().st_ino
     again = run("query.py", *arguments)
     assert (keep / f"awe_{rows}" / "store").stat().st_ino == before
-    bulk = [line for line in printed.splitlines() if line.startswith("| storing in bulk, con")]
+    bulk = [line for line in printed.splitlines() if line.startswith("| storing in bulk")]
     assert bulk[0] in again.splitlines()
 
 
