@@ -360,7 +360,7 @@ PonyORM stores the first 10,000 frames in tables of its own and is asked on thos
 Both peers have an index on every link, on DATE_OBS, EXPTIME, OBJECT, is_valid and night, a unique
 one on filename, ANALYZE, a write-ahead log with synchronous=FULL as awe, and a cache of 128 MB.
 awe also keeps projects and privileges, and hides what the user may not see; the peers do not.
-awe remembers the count of an equal condition while nothing changes; the first one takes 0.1 ms more.
+awe remembers the count of an equal condition while nothing changes; the first takes 0.1 ms more.
 """
 
 

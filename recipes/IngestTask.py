@@ -11,7 +11,7 @@ from awe.recipes.ingest_build import FrameBuilder
 from awe.recipes.ingest_files import find_files
 from awe.recipes.ingest_geometry import lit_geometries
 
-from awe.base.errors import AweError, AweLookupError
+from awe.base.errors import AweError, AweLookupError, AweValueError
 from awe.base.progress import track
 from awe.model import RawFrame
 from awe.process import Argument, Products, Task, TaskError
@@ -168,10 +168,11 @@ class IngestTask(Task):
         corrected = builder.correct_readouts()
         try:
             context.commit(*frames, *corrected, why=builder.reason)
-        except UniqueError:
+        except UniqueError as err:
             context.rollback(*corrected)
             stored = _stored_already(frames)
             if not stored:
+                _refuse_namesake(frames, err)
                 raise
             builder.notes.append(f"the same pixels came in {stored.raw_fits.filename}")
             return "already stored"
@@ -232,6 +233,18 @@ class _Guard:
             # A bug: shown with its traceback once the other files are done.
             self.task._bugs.append((self.path, err))
         return True
+
+
+def _refuse_namesake(frames, err):
+    """Raise where a frame of another file is stored that has the same instrument and time."""
+    for frame in frames:
+        for stored in (RawFrame.filename == frame.filename).project_only():
+            if stored.raw_fits.sha256 != frame.raw_fits.sha256:
+                msg = (
+                    f"another file of the same instrument and time ({stored.raw_fits.filename}) "
+                    f"is stored; both have DATE-OBS {frame.DATE_OBS.isoformat()}"
+                )
+                raise AweValueError(msg) from err
 
 
 def _stored_already(frames):

@@ -1,18 +1,30 @@
 """The user's settings: AWE_HOME, Environment.cfg and environment variables."""
 
 import configparser
+import contextlib
 import dataclasses
+import difflib
 import getpass
 import os
 import re
+import stat
+import warnings
 from pathlib import Path
 
-from awe.base.errors import AweValueError, did_you_mean
+from awe.base.errors import AweValueError, AweWarning, did_you_mean
 
 __all__ = ["Environment", "home", "read_environment"]
 
 # Astro-WISE's names of the same things.
 _OTHER_NAMES = {"database_user": "user", "database_name": "store", "data_server": "data"}
+# Astro-WISE's settings of things that are not here.
+_UNUSED = frozenset({
+    "data_path", "data_port", "data_protocol", "database_engine", "database_password",
+    "database_server", "database_tablespacename", "dpu_aweversion", "dpu_name", "dpu_port",
+    "dpu_server", "group", "python_logging_level", "query_not_all_mydb", "use_n_chars_md5",
+})  # fmt: skip
+_PRIVATE = 0o700
+_ALIKE = 0.75
 
 
 @dataclasses.dataclass
@@ -49,10 +61,16 @@ def home():
     Returns
     -------
     pathlib.Path
-        AWE_HOME, by default ``~/.awe``; made with mode 0700 where it does not exist.
+        AWE_HOME, by default ``~/.awe``; made where it does not exist, with mode 0700 in any case.
+
+    Raises
+    ------
+    AweValueError
+        It is no folder, or cannot be made.
     """
-    folder = Path(os.environ.get("AWE_HOME") or Path.home() / ".awe").expanduser().absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = _path(os.environ.get("AWE_HOME") or Path.home() / ".awe")
+    _make("AWE_HOME", folder)
+    _keep_private("AWE_HOME", folder)
     return folder
 
 
@@ -62,32 +80,97 @@ def read_environment():
     Returns
     -------
     Environment
-        A key KEY of the file is overridden by the variable AWE_KEY.
+        A key KEY of the file is overridden by the variable AWE_KEY. The folders of the store and
+        of the files exist; nobody else can read them, but for files that a team shares with its
+        PostgreSQL store.
 
     Raises
     ------
     AweValueError
-        The file cannot be read, or a key or value is wrong.
+        The file cannot be read, a key or value is wrong, or a folder cannot be made.
     """
     folder = home()
     file = folder / "Environment.cfg"
     keys = {f.name for f in dataclasses.fields(Environment)} - {"home"}
     values = _read_file(file, keys) if file.exists() else {}
+    _warn_of_misspelt({f"AWE_{key.upper()}" for key in keys} | {"AWE_HOME"})
     for key in keys:
         if os.environ.get(f"AWE_{key.upper()}"):
             values[key] = os.environ[f"AWE_{key.upper()}"]
     project, privileges = _project(values.get("project"), values.get("privileges"))
     store = _place(values.get("store"), folder / "store")
     data = _place(values.get("data"), folder / "data")
+    _make_folders(store, data)
     user = values.get("user") or _login()
     return Environment(folder, store, data, user, project, privileges)
+
+
+def _path(text):
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as err:
+        msg = f"{text}: {err}"
+        raise AweValueError(msg, remedy="Give the whole path of the folder.") from err
+
+
+def _make(name, folder):
+    """Make a folder where it does not exist."""
+    try:
+        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    except FileExistsError as err:
+        msg = f"{name} = {folder} is a file, not a folder."
+        raise AweValueError(msg, remedy=f"Set {name} to a folder.") from err
+    except (OSError, ValueError) as err:
+        why = getattr(err, "strerror", None) or err
+        msg = f"{name} = {folder} cannot be made: {why}."
+        raise AweValueError(msg, remedy=f"Set {name} to a folder where you may write.") from err
+
+
+def _make_folders(store, data):
+    shared = "://" in store
+    if "://" in data:
+        msg = f"data = {data!r} is no folder; the files of a store lie in a folder."
+        raise AweValueError(msg)
+    if not shared:
+        _make("store", Path(store))
+    _make("data", Path(data))
+    if not shared:
+        _keep_private("data", Path(data))
+
+
+def _keep_private(name, folder):
+    """Shut others out of a folder; where that is not ours to do, say that they can look in."""
+    status = folder.stat()
+    if not status.st_mode & 0o077:
+        return
+    # A sticky folder such as /tmp is everybody's, even where root owns it.
+    if status.st_uid == os.getuid() and not status.st_mode & stat.S_ISVTX:
+        # Some file systems know no modes; the warning says what that means.
+        with contextlib.suppress(OSError):
+            folder.chmod(_PRIVATE)
+        if not folder.stat().st_mode & 0o077:
+            return
+    msg = f"{name} = {folder} can be read by others (mode {stat.S_IMODE(status.st_mode):04o})."
+    warnings.warn(msg, AweWarning, stacklevel=2)
+
+
+def _warn_of_misspelt(known):
+    """Warn of variables that are nearly one of ours."""
+    names = [name.removeprefix("AWE_") for name in known]
+    for variable in sorted(os.environ):
+        if not variable.startswith("AWE_") or variable in known:
+            continue
+        alike = difflib.get_close_matches(variable[4:].upper(), names, n=1, cutoff=_ALIKE)
+        if alike:
+            msg = f"{variable} is set and means nothing. Did you mean AWE_{alike[0]}?"
+            warnings.warn(msg, AweWarning, stacklevel=3)
 
 
 def _place(text, default):
     if not text:
         return str(default)
     if "://" not in text:
-        return str(Path(text).expanduser().absolute())
+        return str(_path(text))
     if not text.startswith(("postgresql://", "postgres://")):
         msg = f"store = {text!r} is neither a folder nor postgresql://user@host/database."
         raise AweValueError(msg)
@@ -104,7 +187,11 @@ def _login():
 def _read_file(file, keys):
     parser = configparser.ConfigParser(default_section="__none__", interpolation=None)
     parser.optionxform = str
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        msg = f"{file} cannot be read: {getattr(err, 'strerror', None) or err}"
+        raise AweValueError(msg) from err
     if not re.search(r"^\s*\[", text, re.MULTILINE):
         text = "[global]\n" + text
     try:
@@ -112,15 +199,21 @@ def _read_file(file, keys):
     except configparser.Error as err:
         msg = f"{file} cannot be read: {err}"
         raise AweValueError(msg, remedy="It has lines such as: project = TUTORIAL2015") from err
-    values = {}
+    values, unused = {}, []
     for section in parser.sections():
         for name, value in parser[section].items():
+            if name in _UNUSED:
+                unused.append(name)
+                continue
             key = _OTHER_NAMES.get(name, name)
             if key not in keys:
                 known = [*keys, *_OTHER_NAMES]
                 msg = f"{file}: there is no setting {name!r}.{did_you_mean(name, known)}"
                 raise AweValueError(msg, remedy=f"Settings: {', '.join(sorted(keys))}")
             values[key] = value.strip().strip("'\"")
+    if unused:
+        msg = f"{file}: settings of Astro-WISE that mean nothing here: {', '.join(sorted(unused))}"
+        warnings.warn(msg, AweWarning, stacklevel=3)
     return values
 
 

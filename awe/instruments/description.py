@@ -272,7 +272,13 @@ def _unknown(cards):
     what = f"INSTRUME = {says!r}" if says else "no INSTRUME"
     names = known()
     hint = did_you_mean(says, names) if says else ""
-    return f"The header ({what}) is of no known instrument.{hint} Known: {', '.join(names)}."
+    msg = f"The header ({what}) is of no known instrument.{hint} Known: {', '.join(names)}."
+    for raw in _families().values():
+        keys = list(dict.fromkeys(key for rule in raw["recognise"] for key in rule))
+        # Products have keywords of the same family as raw frames, but not those.
+        if raw.get("generic") and cards.matching(f"({keys[0].split()[0]}) .*"):
+            msg += f" This one has none of {', '.join(keys)}, which raw frames have."
+    return msg
 
 
 def _named(instrument, found, cards, families):

@@ -58,7 +58,9 @@ def angle(cards, keys, per_unit):
     value = cards.get(*keys)
     if isinstance(value, str):
         found = sexagesimal(value)
-        return None if found is None else found * per_unit
+        if found is not None:
+            return found * per_unit
+        value = cards.number(*keys)
     return None if value is None else float(value)
 
 

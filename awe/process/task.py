@@ -224,12 +224,9 @@ class Task(metaclass=_TaskMeta):
     @classmethod
     def _by_name_only(cls, values):
         name = cls.__name__
-        given = ", ".join(f"{a}={v!r}" for a, v in zip(cls._arguments_by_need(), values))
+        names = sorted(cls._arguments, key=lambda n: not cls._arguments[n].required)
+        given = ", ".join(f"{n}={v!r}" for n, v in zip(names, values, strict=False))
         return f"{name} takes its arguments by name, as in {name}({given}), not by place."
-
-    @classmethod
-    def _arguments_by_need(cls):
-        return sorted(cls._arguments, key=lambda n: not cls._arguments[n].required)
 
     @classmethod
     def product_classes(cls):

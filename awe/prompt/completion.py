@@ -4,13 +4,12 @@ import re
 
 from awe.base.errors import AweError
 from awe.process import Task
-from awe.prompt import namespace
+from awe.prompt.values import MOST_SHOWN, selectable, values_behind
 from awe.store import current
-from awe.store.attributes import path_of
-from awe.store.kinds import LinkKind, StrKind
+from awe.store.attributes import attributes_behind, path_of
 from awe.store.meta import DBMeta
 from awe.store.objects import DBObject, OwnedRecord
-from awe.store.selection import values_of
+from awe.store.query import Query
 from awe.store.terms import Term
 
 __all__ = ["Completer"]
@@ -20,16 +19,23 @@ _DOTTED = rf"{_NAME}(?:\.{_NAME})*"
 _TEXT = r"(?P<quote>['\"])(?P<typed>(?:(?!(?P=quote))[^\n])*)$"
 _ATTRIBUTE = re.compile(rf"(?<![\w.)\]'\"])(?P<owner>{_DOTTED})\.(?P<typed>\w*)$")
 _COMPARED = re.compile(rf"(?P<term>{_DOTTED})\s*[=!]=\s*{_TEXT}")
+_EARLIER = r"(?:['\"][^'\"\n]*['\"]\s*,\s*)*"
 _LISTED = re.compile(
-    rf"(?P<term>{_DOTTED})\.(?:in_\(\s*[\[(]\s*(?:['\"][^'\"\n]*['\"]\s*,\s*)*|like\(\s*|"
-    rf"between\(\s*){_TEXT}"
+    rf"(?P<term>{_DOTTED})\.(?:in_\(\s*[\[(]\s*{_EARLIER}|like\(\s*|between\(\s*){_TEXT}"
 )
-_ARGUMENT = re.compile(rf"(?P<call>{_DOTTED})\((?P<before>[^()]*?)(?P<name>{_NAME})\s*=\s*{_TEXT}")
+_ARGUMENT = re.compile(
+    rf"(?P<call>{_DOTTED})\((?P<before>[^()]*?)(?P<name>{_NAME})\s*=\s*"
+    rf"(?:[\[(]\s*{_EARLIER})?{_TEXT}"
+)
+_NAMED = re.compile(
+    rf"(?P<query>[\w)])\.(?:max|min|order_by|stats|table)\(\s*{_EARLIER}"
+    r"(?P<quote>['\"])-?(?P<typed>[\w.]*)$"
+)
 _PROJECT = re.compile(rf"\bcontext\.(?:set_project|find_project)\(\s*{_TEXT}")
-_WORD = re.compile(r"(?<![\w.])(?P<typed>\w+)$")
-_LAST = "\U0010ffff"
-_MOST_SHOWN = 200
-_MOST_VALUES = 100_000
+_IN_BRACES = re.compile(r"\b[rR]?[fF][rR]?(?P<quote>['\"])(?:(?!(?P=quote)).)*\{[^{}]*$")
+# IPython's offers of names; those of files are wanted inside quotes that we know nothing of.
+_OF_NAMES = ("jedi_matcher", "magic_matcher", "python_func_kw_matcher", "python_matcher")
+_OF_FILES = ("file_matcher",)
 
 
 class Completer:
@@ -46,6 +52,7 @@ class Completer:
 
         self._names = shell.user_ns
         self._shell = shell
+        self._disabled = None
 
         @context_matcher()
         def awe_matcher(context):
@@ -59,14 +66,27 @@ class Completer:
 
         typed, kind, words = self.complete(text)
         found = [SimpleCompletion(text=word, type=kind) for word in words]
-        # Words of the language and other names are IPython's to offer beside ours.
-        alone = bool(found) and kind != "class"
+        self._hold_back({"value": (*_OF_NAMES, *_OF_FILES), "text": _OF_NAMES}.get(kind, ()))
         return {
             "completions": found,
             "matched_fragment": typed,
-            "suppress": alone,
+            "suppress": bool(found),
             "ordered": True,
         }
+
+    def _hold_back(self, matchers):
+        """Keep some of IPython's matchers, which come after us, from offering anything."""
+        completer = self._shell.Completer
+        if self._disabled is None:
+            self._disabled = list(completer.disable_matchers)
+        # An empty answer of ours suppresses nothing: `suppress` counts beside words only.
+        held = [f"IPCompleter.{name}" for name in matchers]
+        completer.disable_matchers = self._disabled + held
+
+    def leave(self):
+        """Let IPython's matchers offer as they did before."""
+        if self._disabled is not None:
+            self._shell.Completer.disable_matchers = self._disabled
 
     def complete(self, text):
         """Give what may follow a text.
@@ -81,7 +101,8 @@ class Completer:
         typed : str
             The end of the line that the words replace.
         kind : str
-            What the words are: 'value', 'attribute' or 'class'.
+            What the words are: 'value' or 'attribute'; where none are ours to know, 'text'
+            inside quotes and 'code' elsewhere.
         words : list of str
             Empty where it is not ours to know.
         """
@@ -93,7 +114,7 @@ class Completer:
             return self._complete(text)
         except AweError:
             # A path that does not exist, an object that was deleted: nothing can be offered.
-            return "", "value", []
+            return "", "text" if _inside_text(text) else "code", []
         finally:
             if context is not None and not held:
                 context.session.end()
@@ -104,28 +125,27 @@ class Completer:
             (_LISTED, self._compared),
             (_PROJECT, self._projects),
             (_ARGUMENT, self._argument),
+            (_NAMED, self._named),
         ):
             match = pattern.search(text)
-            if match is not None:
+            words = None if match is None else values(match)
+            if words is not None:
                 typed = match["typed"]
-                words = [_escaped(word, match["quote"]) for word in values(match)]
-                return typed, "value", _beginning(typed, words)[:_MOST_SHOWN]
+                words = [_escaped(word, match["quote"]) for word in words]
+                return typed, "value", _beginning(typed, words)[:MOST_SHOWN]
         if _inside_text(text):
-            return "", "value", []
+            return "", "text", []
         match = _ATTRIBUTE.search(text)
-        if match is not None:
-            typed = match["typed"]
-            return typed, "attribute", _beginning(typed, self._attributes(match["owner"], typed))
-        match = _WORD.search(text)
-        if match is not None:
-            return match["typed"], "class", _beginning(match["typed"], namespace.lazy_names())
-        return "", "value", []
+        words = None if match is None else self._attributes(match["owner"], match["typed"])
+        if words is not None:
+            return match["typed"], "attribute", _beginning(match["typed"], words)
+        return "", "code", []
 
     # --- values ---
 
     def _compared(self, match):
         term = self._resolve(match["term"])
-        return _values(term._path, match["typed"]) if isinstance(term, Term) else []
+        return values_behind(term._path, match["typed"]) if isinstance(term, Term) else None
 
     def _projects(self, match):
         return sorted(project.name for project in current.context().projects())
@@ -134,20 +154,58 @@ class Completer:
         owner, _, method = match["call"].rpartition(".")
         cls = self._resolve(owner) if method in ("select", "get", "get_or_create") else None
         if isinstance(cls, DBMeta):
-            other_names = getattr(cls, "select_names", {})
-            name = other_names.get(match["name"], match["name"])
-            return _values(path_of(cls, name), match["typed"])
+            return selectable(cls, match["name"], match["typed"])
         task = self._resolve(match["call"])
         if isinstance(task, type) and issubclass(task, Task):
-            return self._task_argument(match["name"], match["typed"])
-        return []
+            return self._task_argument(task, match["name"], match["typed"])
+        return None
 
-    def _task_argument(self, name, typed):
-        """Give the names in the vocabulary that an argument such as ``chip`` stands for."""
+    def _task_argument(self, task, name, typed):
+        """Give what an argument such as ``chip`` may be.
+
+        Names are those in the vocabulary, the rest is what the task's raw frames have.
+        """
+        if name not in task._arguments:
+            return None
         cls = self._names.get(name.capitalize())
-        if not isinstance(cls, DBMeta) or not cls.vocabulary or "name" not in cls._attributes:
-            return []
-        return _values(path_of(cls, "name"), typed)
+        if isinstance(cls, DBMeta) and cls.vocabulary and "name" in cls._attributes:
+            return values_behind(path_of(cls, "name"), typed)
+        frames = getattr(task, "raw_class", None) or self._names.get("RawFrame")
+        name = {"raw_filenames": "filename"}.get(name, name)
+        known = {"date", "template", "object", "filename"}
+        return selectable(frames, name, typed) if name in known else None
+
+    def _named(self, match):
+        """Give the attributes, also behind links, that a query's method may name."""
+        cls = self._queried(match.string[: match.end("query")])
+        if cls is None:
+            return None
+        way, dot, _ = match["typed"].rpartition(".")
+        if way:
+            names = attributes_behind(path_of(cls, way).kind)
+        else:
+            names = {**cls._attributes, **cls._inverses}
+        return sorted(f"{way}{dot}{name}" for name in names)
+
+    def _queried(self, text):
+        """Give the class of the query that a text ends with: a name, or what stands in braces."""
+        if not text.endswith(")"):
+            owner = self._resolve(re.search(rf"{_DOTTED}$|$", text)[0])
+            return owner._cls if isinstance(owner, Query) else None
+        depth, start = 0, len(text)
+        while start > 0:
+            start -= 1
+            depth += {")": 1, "(": -1}.get(text[start], 0)
+            if depth == 0:
+                break
+        start = re.search(rf"(?:{_DOTTED})?$", text[:start]).start()
+        for name in re.findall(_NAME, text[start:]):
+            value = self._names.get(name)
+            if isinstance(value, DBMeta):
+                return value
+            if isinstance(value, Query):
+                return value._cls
+        return None
 
     # --- attributes ---
 
@@ -160,13 +218,11 @@ class Completer:
             return [n for n in dir(owner) if hidden or not n.startswith("_")]
         if isinstance(owner, (DBObject, OwnedRecord)):
             return [n for n in dir(type(owner)) if hidden or not n.startswith("_")]
-        return []
+        return None
 
     def _resolve(self, dotted):
         """Follow a dotted name through classes, terms, objects and records, or give None."""
         first, *others = dotted.split(".")
-        if first not in self._names and first in namespace.lazy_names():
-            self._shell.push(namespace.load_named(first), interactive=False)
         value = self._names.get(first)
         for name in others:
             if isinstance(value, (DBMeta, DBObject, OwnedRecord)):
@@ -179,26 +235,6 @@ class Completer:
         return value
 
 
-def _values(path, typed):
-    """Give texts that exist at the end of a path and begin with what was typed.
-
-    For a link they are the names behind it.
-    """
-    if isinstance(path.kind, LinkKind):
-        path = path.step("name")
-    if not isinstance(path.kind, StrKind):
-        return []
-    rest = path.split()[1]
-    if rest is not None:
-        return _values(rest, typed)
-    if not (path.attribute.unique and len(path.attributes) == 1):
-        return values_of(path, most=_MOST_VALUES)
-    # Every object has its own value: of a million only those that fit are read.
-    term = Term(path)
-    query = term.between(typed, typed + _LAST) if typed else path.cls.select_all()
-    return sorted(filter(None, (getattr(obj, path.attribute.name) for obj in query[:_MOST_SHOWN])))
-
-
 def _escaped(word, quote):
     """Give a value as it stands inside quotes."""
     return word.replace("\\", "\\\\").replace(quote, f"\\{quote}")
@@ -209,7 +245,9 @@ def _beginning(typed, words):
 
 
 def _inside_text(text):
-    """Tell whether the cursor stands inside a text in quotes."""
+    """Tell whether the cursor stands inside a text in quotes, or a comment."""
+    if _IN_BRACES.search(text):
+        return False
     quote = ""
     for character in text:
         if quote and character == quote:

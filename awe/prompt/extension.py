@@ -3,9 +3,10 @@
 import sys
 import warnings
 
-from awe.base.errors import AweError, AweWarning
+from awe.base.errors import AweError
 from awe.prompt import namespace
 from awe.prompt.completion import Completer
+from awe.prompt.notices import warning_shower
 from awe.store import current
 
 __all__ = ["load", "unload", "unsaved_text"]
@@ -29,10 +30,10 @@ class _Hooks:
         self.completer = Completer(shell)
         self.old_custom = (shell.custom_exceptions, getattr(shell, "CustomTB", None))
         self.old_warning = warnings.showwarning
+        self.new_module = shell.new_main_mod
 
     def before(self, info):
-        """Begin a line: bring the names that it speaks of, take a snapshot."""
-        self.push(namespace.load_named(info.raw_cell or ""))
+        """Begin a line: take a snapshot."""
         if current.has_context():
             current.context().session.begin()
 
@@ -40,6 +41,14 @@ class _Hooks:
         """End a line: let go of the snapshot."""
         if current.has_context():
             current.context().session.end()
+
+    def main_module(self, filename, modname):
+        """Make the module in which ``%run`` runs a script, with our names in it."""
+        module = self.new_module(filename, modname)
+        # As they are in the session: %run copies them back there when the script has ended.
+        here = self.shell.user_ns
+        vars(module).update({name: here[name] for name in self.names if name in here})
+        return module
 
     def push(self, names):
         """Bring names into the shell."""
@@ -57,14 +66,17 @@ def load(shell):
     """
     unload(shell)
     hooks = _Hooks(shell)
-    hooks.push(namespace.build())
+    # The cell that loads us may go on to use a Task, and a script under %run is never seen here:
+    # so the Tasks come at once, in less than a tenth of a second.
+    hooks.push({**namespace.build(), **namespace.load_all()})
     if current.has_context():
         current.context().session.end()
     shell.events.register("pre_run_cell", hooks.before)
     shell.events.register("post_run_cell", hooks.after)
     shell.Completer.custom_matchers.append(hooks.completer.matcher)
     shell.set_custom_exc((AweError, KeyboardInterrupt), _show_error)
-    warnings.showwarning = _warning_shower(hooks.old_warning)
+    warnings.showwarning = warning_shower(hooks.old_warning)
+    shell.new_main_mod = hooks.main_module
     _loaded[id(shell)] = hooks
 
 
@@ -82,8 +94,10 @@ def unload(shell):
     shell.events.unregister("pre_run_cell", hooks.before)
     shell.events.unregister("post_run_cell", hooks.after)
     shell.Completer.custom_matchers.remove(hooks.completer.matcher)
+    hooks.completer.leave()
     shell.custom_exceptions, shell.CustomTB = hooks.old_custom
     warnings.showwarning = hooks.old_warning
+    del shell.new_main_mod
     shell.drop_by_id(hooks.names)
 
 
@@ -111,13 +125,3 @@ def _show_error(shell, kind, error, trace, tb_offset=None):
     # A bar of progress or the echo of ^C may stand on the line.
     text = "\nInterrupted." if isinstance(error, KeyboardInterrupt) else f"{kind.__name__}: {error}"
     print(text, file=sys.stderr)
-
-
-def _warning_shower(otherwise):
-    def show(message, category, filename, lineno, file=None, line=None):
-        if issubclass(category, AweWarning):
-            print(f"Warning: {message}", file=file or sys.stderr)
-        else:
-            otherwise(message, category, filename, lineno, file, line)
-
-    return show

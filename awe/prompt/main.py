@@ -7,6 +7,7 @@ from pathlib import Path
 
 import awe
 from awe.base.errors import AweError, did_you_mean
+from awe.prompt.notices import plain_warnings
 
 __all__ = ["main"]
 
@@ -43,7 +44,8 @@ def main(argv=None):
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(arguments)
+        with plain_warnings():
+            return _dispatch(arguments)
     except AweError as err:
         print(f"awe: {err}", file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ import numpy as np
 from awe.prompt import users
 from awe.store import current, open_context, registry
 
-__all__ = ["build", "ingest", "lazy_names", "load_named", "open_session", "report"]
+__all__ = ["build", "ingest", "lazy_names", "load_all", "load_named", "open_session", "report"]
 
 # The modules of names that are imported when a line or a script first speaks of them.
 _lazy = {}
@@ -83,7 +83,7 @@ def build():
     -------
     dict of str to object
         Every persistent class and owned record, the user's own Tasks, and the helpers. Our Tasks
-        come with `load_named`, so that a session which needs none does not wait for them.
+        come with `load_named`, so that a command which needs none does not wait for them.
     """
     from awe.prompt.helptext import help_
 
@@ -106,6 +106,17 @@ def lazy_names():
         Sorted.
     """
     return sorted(_lazy)
+
+
+def load_all():
+    """Import all that is not loaded yet.
+
+    Returns
+    -------
+    dict of str to object
+        The new names.
+    """
+    return load_named(" ".join(_lazy))
 
 
 def load_named(source):

@@ -235,6 +235,23 @@ class TestErrors:
         with pytest.raises(HeaderError, match=r"raw\.fits: .*DATE-OBS, MJD-OBS"):
             translate([header], [(9, 9)], filename="raw.fits")
 
+    def test_date_that_is_none_is_quoted(self, eso_header):
+        header = eso_header()
+        header["DATE-OBS"] = "2024-13-45T99"
+        del header["MJD-OBS"]
+        with pytest.raises(HeaderError, match="DATE-OBS = '2024-13-45T99' is no date"):
+            translate([header], [(9, 9)], filename="raw.fits")
+
+    def test_text_in_place_of_a_number_is_told(self, eso_header):
+        header = eso_header(DET_OUT1_CONAD="much", TEL_AIRM_START="1,2")
+        header |= {"EXPTIME": "abc", "RA": "east", "DEC": "-12.5"}
+        (frame,) = translate([header], [(100, 100)])
+        assert frame.EXPTIME is None
+        assert frame.DEC == -12.5
+        for card in ("EXPTIME = 'abc'", "ESO TEL AIRM START = '1,2'", "RA = 'east'"):
+            assert f"{card} is no number and was left out" in frame.warnings
+        assert len(frame.warnings) == len(set(frame.warnings))
+
     def test_no_image(self, eso_header):
         with pytest.raises(HeaderError, match=r"raw\.fits holds no image"):
             translate([eso_header()], [None], filename="raw.fits")

@@ -48,6 +48,17 @@ class TestRecognise:
             assert name in text
             assert "howto_new_instrument" in text
 
+    def test_product_of_an_eso_camera_is_told_what_it_lacks(self):
+        product = {"INSTRUME": "MUSE", "HIERARCH ESO INS MODE": "WFM"}
+        with pytest.raises(InstrumentError) as caught:
+            recognise([product])
+        lacks = "has none of ESO DPR TYPE, ESO DPR CATG, ESO TPL ID, which raw frames have"
+        assert lacks in str(caught.value)
+        assert "(named by INSTRUME)" not in str(caught.value)
+        with pytest.raises(InstrumentError) as caught:
+            recognise([{"INSTRUME": "OTHER"}])
+        assert "has none of" not in str(caught.value)
+
     def test_user_may_name_what_the_header_does_not(self):
         assert recognise([{"OBJECT": "x"}], "nickel").name == "NICKEL"
         assert recognise([{"OBJECT": "x"}], "LATISS").name == "LATISS"

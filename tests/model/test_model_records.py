@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import awe.model as model
-from awe.base.errors import AweError, AweLookupError, AweValueError
+from awe.base.errors import AweError, AweLookupError, AwePermissionError, AweValueError
 from awe.fits import read_headers, write_image
 from awe.model import (
     Amplifier,
@@ -21,6 +21,7 @@ from awe.model import (
     RawScienceFrame,
     ReadNoise,
     Readout,
+    Target,
     Template,
 )
 from awe.model.base import LazyImage, mjd_of, product_name
@@ -278,3 +279,54 @@ class TestStacks:
         ]
         chip = Chip(name="A", instrument=Instrument(name="CAM"))
         return RawFrame(chip=chip, readout=Readout(chip=chip, mode="m", amplifiers=amplifiers))
+
+
+class TestWhatMayChange:
+    def test_name_of_a_target_and_facts_of_an_exposure(self, context):
+        camera = Instrument(name="CAM")
+        filter_ = Filter(name="r", instrument=camera)
+        when = datetime.datetime(2012, 6, 1, 12)
+        template = Template(instrument=camera, start=when)
+        target = Target(target_name="M13")
+        exposure = Exposure(instrument=camera, observation_time=when, target=target)
+        context.commit(exposure, filter_, template)
+        target.target_name = "M 13"
+        exposure.kind, exposure.EXPTIME = "science", 30.0
+        exposure.filter, exposure.template = filter_, template
+        context.commit()
+        (change,) = target.history()
+        assert (change.attribute, change.old, change.new) == ("target_name", "M13", "M 13")
+        assert {c.attribute for c in exposure.history()} == {
+            "kind", "EXPTIME", "filter", "template",
+        }  # fmt: skip
+        assert Target.get(target_name="M 13") is target
+        assert Target.get_or_create(target_name="M13") is not target
+        with pytest.raises(AwePermissionError):
+            exposure.observation_time = when + datetime.timedelta(days=1)
+
+
+class TestNonsense:
+    @pytest.mark.parametrize("wrong", [-1, 3, 7, None])
+    def test_is_valid_has_three_values(self, wrong):
+        with pytest.raises(AweValueError, match=r"BiasFrame\.is_valid is 0 \(bad\), 1"):
+            BiasFrame(is_valid=wrong)
+        bias = BiasFrame(is_valid=2)
+        with pytest.raises(AweValueError, match=f"not {wrong}"):
+            bias.is_valid = wrong
+        assert bias.is_valid == 2
+
+    def test_interval_that_ends_before_it_starts(self):
+        start, end = datetime.datetime(2012, 1, 1), datetime.datetime(2012, 1, 2)
+        with pytest.raises(AweValueError, match=r"2012-01-01 .* is not after .* 2012-01-02"):
+            BiasFrame(timestamp_start=end, timestamp_end=start)
+        bias = BiasFrame(timestamp_start=start, timestamp_end=end)
+        for name, value in {"timestamp_start": end, "timestamp_end": start}.items():
+            with pytest.raises(AweValueError, match=r"timestamp_end .* timestamp_start"):
+                setattr(bias, name, value)
+        assert (bias.timestamp_start, bias.timestamp_end) == (start, end)
+
+    @pytest.mark.parametrize("year", [2011, 2012, 2013])
+    def test_whole_interval_moves_either_way(self, year):
+        bias = BiasFrame(timestamp_start="2012-01-01", timestamp_end="2012-01-02")
+        bias.set_validity((f"{year}-06-01", f"{year}-06-02"))
+        assert (bias.timestamp_start.year, bias.timestamp_end.day) == (year, 2)

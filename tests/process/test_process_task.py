@@ -11,7 +11,7 @@ from process_lab import PrRed, PrTask, cal, raw
 
 from awe.base import progress
 from awe.base.errors import AweAttributeError, AweError, AweTypeError, AweValueError
-from awe.process import Making, TaskError
+from awe.process import Making, Products, TaskError
 from awe.store.files import DataObject
 
 
@@ -56,6 +56,17 @@ class TestArguments:
         with pytest.raises(AweTypeError, match=r"no argument 'comit'\. Did you mean 'commit'") as e:
             PrTask(what=plain, comit=True)
         assert "Arguments: commit, pars, folder, what" in str(e.value)
+
+    def test_one_by_place_is_told_its_name(self):
+        with pytest.raises(AweTypeError, match=r"by name, as in PrTask\(what='A'\), not by place"):
+            PrTask("A")
+
+    def test_parameter_without_its_class_gets_its_full_name(self):
+        with pytest.raises(
+            AweAttributeError,
+            match=r"full name is 'PrCal\.process_params\.WIDTH'",
+        ):
+            PrTask(what=plain, pars={"WIDTH": 1.0})
 
     def test_missing_one_is_told(self):
         with pytest.raises(AweTypeError, match="needs the argument what: what to do with each"):
@@ -211,3 +222,19 @@ def test_products_tell_when_they_were_made(frames):
     assert abs(first.creation_date - datetime.datetime.now(datetime.UTC).replace(tzinfo=None)) < (
         datetime.timedelta(seconds=20)
     )
+
+
+class TestProducts:
+    def test_short_list_is_shown_whole(self):
+        assert repr(Products([])) == "[]"
+        assert repr(Products([1, 2])) == "[1,\n 2]"
+        assert repr(Products(range(10))).count("\n") == 9
+
+    @pytest.mark.parametrize("count", [11, 512])
+    def test_long_list_is_shown_in_ten_lines(self, count):
+        lines = repr(Products(range(count))).splitlines()
+        assert len(lines) == 9
+        assert lines[-1] == f" ... and {count - 8} more, {count} in all]"
+
+    def test_execute_gives_one(self, frames):
+        assert isinstance(task(plain).execute(), Products)

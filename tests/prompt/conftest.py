@@ -62,6 +62,12 @@ def awe_home(tmp_path):
 
 
 @pytest.fixture
+def environment(awe_home):
+    """Give the environment of a process that works in the fresh AWE_HOME."""
+    return environment_of(awe_home)
+
+
+@pytest.fixture
 def run(awe_home, tmp_path):
     """Give a function that runs `awe` and gives what it wrote and its exit status."""
     return runner(awe_home, tmp_path)

@@ -143,6 +143,27 @@ def test_home_is_private(run, tmp_path):
     fresh = tmp_path / "fresh"
     assert run("-c", "print(context.user_name)", AWE_HOME=str(fresh)).stdout == "ada\n"
     assert stat.S_IMODE(fresh.stat().st_mode) == 0o700
+    assert stat.S_IMODE((fresh / "data").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("AWE_HOME=FILE", "is a file, not a folder"),
+        ("AWE_HOME=/proc/awe", "cannot be made"),
+        ("AWE_HOME=FILE/below", "cannot be made"),
+        ("AWE_STORE=/proc/foo", "store = /proc/foo cannot be made"),
+        ("AWE_DATA=/proc/bar", "data = /proc/bar cannot be made"),
+        ("AWE_DATA=FILE", "is a file, not a folder"),
+    ],
+)
+def test_folder_that_cannot_be_is_told_without_traceback(run, tmp_path, setting, words):
+    (tmp_path / "file").write_text("")
+    name, _, value = setting.replace("FILE", str(tmp_path / "file")).partition("=")
+    done = run("-c", "1", **{name: value})
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.heavy
@@ -166,6 +187,27 @@ def test_wrong_setting_is_named(run, awe_home):
     done = run("-c", "1")
     assert done.returncode == 2
     assert "Did you mean 'project'" in done.stderr
+
+
+def test_settings_of_astro_wise_that_are_not_ours_are_ignored(run, awe_home):
+    (awe_home / "Environment.cfg").write_text(
+        "[global]\ndatabase_engine = oracle_9i\ndata_port = 8000\ndpu_name = dpu\n"
+        "dpu_aweversion = current\nquery_not_all_mydb = 1\nuse_n_chars_md5 = 2\n"
+        "python_logging_level = 10\ndatabase_user = vera\n"
+    )
+    done = run("-c", "print(context.user_name)", AWE_USER="")
+    assert done.stdout == "vera\n"
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("AweWarning: ")
+    assert "data_port, database_engine, dpu_aweversion, dpu_name" in done.stderr
+
+
+def test_misspelt_variable_names_the_nearest(run):
+    done = run("-c", "print(1)", AWE_PROJCT="KIDS", AWE_FOR_SOMETHING_ELSE="1")
+    assert done.stdout == "1\n"
+    assert done.stderr.count("\n") == 1
+    assert "AWE_PROJCT" in done.stderr
+    assert "Did you mean AWE_PROJECT?" in done.stderr
 
 
 def test_broken_user_file_is_reported_and_skipped(run, awe_home):
@@ -221,3 +263,33 @@ def test_help_of_terms_and_of_other_things(run):
 def test_reader_of_a_pipe_may_go_away(run):
     done = run("-c", "for i in range(200000): print(i)", pipe="| head -1")
     assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_warning_is_one_line(run, tmp_path):
+    code = (
+        "import warnings\n"
+        "from awe.base.errors import AweWarning\n"
+        "warnings.warn('mind it', AweWarning)\n"
+    )
+    (tmp_path / "warns.py").write_text(code)
+    assert run("-c", code).stderr == "AweWarning: mind it\n"
+    assert run("warns.py").stderr == "AweWarning: mind it\n"
+
+
+def test_home_that_others_can_read_is_closed(run, awe_home):
+    (awe_home / "data").mkdir()
+    for folder in (awe_home, awe_home / "data"):
+        folder.chmod(0o755)
+    assert run("-c", "1").stderr == ""
+    for folder in (awe_home, awe_home / "data"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_home_that_is_everybodys_is_left_and_told(run, tmp_path):
+    everybodys = tmp_path / "everybodys"
+    everybodys.mkdir()
+    everybodys.chmod(0o1777)
+    done = run("-c", "1", AWE_HOME=str(everybodys))
+    assert "can be read by others (mode 1777)" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert stat.S_IMODE(everybodys.stat().st_mode) == 0o1777

@@ -1,8 +1,11 @@
 """What TAB offers, asked of the completer itself."""
 
+import datetime
 import types
 
 import pytest
+from awe.recipes.ReduceTask import ReduceTask
+from IPython.core.completer import IPCompleter
 
 import awe.model as model
 from awe.prompt.completion import Completer
@@ -17,10 +20,17 @@ def complete(context):
         model.Chip(name=name, instrument=camera).commit()
     names = {n: getattr(model, n) for n in model.__all__}
     names |= {"context": context, "camera": camera, "number": 3}
-    shell = types.SimpleNamespace(user_ns=names, push=lambda new, interactive: names.update(new))
-    completer = Completer(shell)
+    names |= {"ReduceTask": ReduceTask, "q": model.RawScienceFrame.is_valid > 0}
+    ipython = IPCompleter(namespace=names, use_jedi=False)
+    completer = Completer(types.SimpleNamespace(user_ns=names, Completer=ipython))
+    ipython.custom_matchers.append(completer.matcher)
     context.session.end()
-    return lambda text: completer.complete(text)[2]
+
+    def words(text):
+        return completer.complete(text)[2]
+
+    words.ask = lambda text: ipython.complete(line_buffer=text, cursor_pos=len(text))[1]
+    return words
 
 
 def test_attributes_of_classes_and_through_links(complete):
@@ -104,3 +114,83 @@ def test_unsaved_text_names_the_objects(context):
     project = context.get_current_project()
     project.description = "changed"
     assert unsaved_text(context).startswith("1 object has edits that are not committed: <Project")
+
+
+@pytest.fixture
+def with_frames(complete, context, tmp_path):
+    """Give the function again, with raw frames of two nights in the store."""
+    camera = model.Instrument.get(name="OMEGACAM")
+    for day in (1, 2):
+        start = datetime.datetime(2012, 6, day, 8, 51, 44)
+        file = tmp_path / f"raw{day}.fits"
+        file.write_bytes(b"pixels of day %d" % day)
+        frame = model.RawScienceFrame(
+            instrument=camera, chip=model.Chip.get(name="ESO_CCD_#65"),
+            template=model.Template(instrument=camera, start=start), DATE_OBS=start,
+            night=start.replace(hour=0, minute=0, second=0), OBJECT=f"field {day}",
+        )  # fmt: skip
+        frame.attach(file)
+        frame.commit()
+    context.session.end()
+    return complete
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ReduceTask(template='", ["2012-06-01T08:51:44", "2012-06-02T08:51:44"]),
+        ("RawScienceFrame.select(template='2012-06-02", ["2012-06-02T08:51:44"]),
+        ("ReduceTask(instrument='OMEGACAM', object='fi", ["field 1", "field 2"]),
+        ("ReduceTask(date='", ["2012-06-01", "2012-06-02"]),
+        ("RawScienceFrame.select(date='", ["2012-06-01", "2012-06-02"]),
+        ("ReduceTask(raw_filenames=['", ["raw1.fits", "raw2.fits"]),
+        ("ReduceTask(raw_filenames=['raw1.fits', 'raw2", ["raw2.fits"]),
+        ("ReduceTask(raw_filenames='raw2", ["raw2.fits"]),
+        ("ReduceTask(chip='ESO_CCD_#66", ["ESO_CCD_#66"]),
+    ],
+)
+def test_arguments_of_tasks_and_select(with_frames, text, words):
+    assert with_frames(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("q.max('DATE_O", "DATE_OBS"),
+        ("q.min('imstat.medi", "imstat.median"),
+        ("q.table('DATE_OBS', 'filter.na", "filter.name"),
+        ("q.order_by('-DATE_O", "DATE_OBS"),
+        ("q.table('filter.", "filter.name"),
+        ("len((RawScienceFrame.chip.name == 'x').max('DATE_O", "DATE_OBS"),
+        ("RawScienceFrame.select(chip='x').max('DATE_O", "DATE_OBS"),
+        ("RawScienceFrame.select_all().order_by('filter.na", "filter.name"),
+    ],
+)
+def test_attributes_that_methods_of_queries_name(complete, text, word):
+    assert word in complete(text)
+
+
+@pytest.mark.parametrize("text", ["number.max('DATE", "x().max('DATE", "q.max('nothing.x"])
+def test_attributes_of_unknown_queries_are_not_offered(complete, text):
+    assert complete(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("print('num", False),
+        ("Chip.name == 'num", False),
+        ("ReduceTask(chip='", False),
+        ("print(num", True),
+        ("print(f'{num", True),
+    ],
+)
+def test_names_of_the_session_are_not_offered_inside_quotes(complete, text, offered):
+    assert ("number" in complete.ask(text)) == offered
+
+
+def test_files_are_offered_inside_quotes_of_which_nothing_is_known(complete, tmp_path, monkeypatch):
+    (tmp_path / "numbers.txt").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert complete.ask("open('num") == ["numbers.txt"]
+    assert complete.ask("Chip.name == 'num") == []

@@ -1,5 +1,8 @@
 """The awe> prompt, typed at in a real pseudo-terminal."""
 
+import subprocess
+import sys
+
 import pytest
 
 
@@ -172,3 +175,32 @@ def test_plain_ipython_gets_the_same_by_load_ext(open_prompt, awe_path, tmp_path
     assert "]: 1\n" in plain.enter("')")
     plain.enter("%unload_ext awe")
     assert "NameError" in plain.enter("Note")
+
+
+def test_load_ext_and_a_task_in_one_cell(tmp_path, environment):
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell()\n"
+        "shell.run_cell('%load_ext awe\\nprint(ReduceTask.__name__, 2)').raise_error()\n"
+        "shell.run_line_magic('run', 'uses.py')\n"
+        "shell.run_line_magic('run', '-i uses.py')\n"
+        "shell.user_ns['np'] = 5\n"
+        "shell.run_line_magic('run', 'uses.py')\n"
+        "print(shell.user_ns['np'], shell.user_ns['left'])\n"
+        "shell.run_line_magic('unload_ext', 'awe')\n"
+        "print('ReduceTask' in shell.user_ns, 'Note' in vars(shell.new_main_mod('x.py', 'x')))\n"
+    )
+    (tmp_path / "uses.py").write_text("print(ReduceTask.__name__, Note.__name__)\nleft = 7\n")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**environment, "IPYTHONDIR": str(tmp_path / "ip")}, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "ReduceTask 2\n" + 3 * "ReduceTask Note\n" + "5 7\nFalse False\n"
+
+
+def test_run_of_a_script_at_the_prompt(shared, tmp_path):
+    prompt, _ = shared
+    script = tmp_path / "uses.py"
+    script.write_text("print('used', ReduceTask.__name__, len(Note.name == 'none'))\n")
+    assert "used ReduceTask 0" in prompt.enter(f"%run {script}")
+    assert "used ReduceTask 0" in prompt.enter(f"%run -i {script}")

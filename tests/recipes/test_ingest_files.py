@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from astropy.io import fits
 from awe.recipes.IngestTask import IngestTask
 
 from awe.base import progress
@@ -20,7 +21,7 @@ from awe.model import (
     Target,
 )
 from awe.process import TaskError
-from awe.simulate.broken import BROKEN, all_broken
+from awe.simulate.broken import BROKEN, all_broken, change_cards
 from awe.store.verify import verify
 
 
@@ -199,7 +200,7 @@ class TestBrokenFiles:
         for how, reason in {
             "truncated": "truncated", "cut_header": "truncated", "empty": "empty",
             "not_fits": "not a FITS file", "no_date": "no date of observation",
-            "illegal_value": "is taken", "flipped_bit": "",
+            "illegal_value": "another file of the same instrument and time", "flipped_bit": "",
         }.items():  # fmt: skip
             assert told[how][0] == ("stored" if how == "flipped_bit" else "failed"), how
             assert reason in told[how][1], how
@@ -207,6 +208,29 @@ class TestBrokenFiles:
         assert leftovers(context) == []
         out = capsys.readouterr().out
         assert out.count("FAILED") == sum(r.state == "failed" for r in task.reports)
+
+    def test_other_file_of_the_same_time_names_the_stored_one(self, context, night, work):
+        first = night.biases[0]
+        card = b"OBSERVER= 'Somebody else'"
+        other = change_cards(first, work / "other.fits", {"OBSERVER": card})
+        with fits.open(other, mode="update") as hdus:
+            for hdu in hdus[1:]:
+                hdu.data[0, 0] += 1
+        ingest(first)
+        task = IngestTask(paths=[other], commit=True)
+        with pytest.raises(TaskError):
+            task.execute()
+        ((note,),) = [r.notes for r in task.reports]
+        assert f"another file of the same instrument and time ({first.name}) is stored" in note
+        assert len(RawBiasFrame.select_all()) == 2
+        assert verify(context) == []
+        assert leftovers(context) == []
+
+    def test_text_in_place_of_a_number_is_a_remark(self, context, night, work):
+        card = b"EXPTIME = 'abc     '"
+        task = ingest(change_cards(night.biases[0], work / "bad.fits", {"EXPTIME": card}))
+        (report,) = task.reports
+        assert report.notes == ["EXPTIME = 'abc' is no number and was left out"]
 
     @pytest.mark.parametrize("how", sorted(BROKEN))
     def test_each_alone_is_stored_whole_or_not_at_all(self, context, broken, how):

@@ -12,8 +12,8 @@ from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
 
 from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, AweValueError
-from awe.model import BiasFrame, RawScienceFrame
-from awe.process import TaskError
+from awe.model import BiasFrame, RawBiasFrame, RawScienceFrame, ReducedScienceFrame
+from awe.process import CalibrationNotFound, TaskError, choose
 
 ALL = (BiasTask, DomeFlatTask, TwilightFlatTask, MasterFlatTask, ReduceTask)
 
@@ -86,6 +86,17 @@ class TestForms:
         with pytest.raises(AweValueError):
             BiasTask(instrument="OMEGACAM", validity=validity)
 
+    @pytest.mark.parametrize("task", ALL)
+    def test_instrument_by_place_is_told_its_name(self, task):
+        with pytest.raises(AweTypeError, match=r"as in \w+\(instrument='NICKEL'\)"):
+            task("NICKEL")
+
+    def test_parameter_without_its_class_gets_its_full_names(self):
+        with pytest.raises(
+            AweAttributeError, match=r"full name is .*'BiasFrame\.process_params\.SIGMA_CLIP'"
+        ):
+            BiasTask(instrument="NICKEL", pars={"SIGMA_CLIP": 4})
+
     @pytest.mark.parametrize("combine", [0, 4])
     def test_wrong_way_to_combine_is_refused(self, combine):
         with pytest.raises(AweValueError, match="one of 1, 2, 3"):
@@ -133,6 +144,54 @@ class TestNothingFound:
         ) as e:
             task.execute()
         assert f"{wrong}. Did you mean '{name}'" in str(e.value)
+
+    def test_argument_that_a_file_does_not_meet_is_named(self, raw_night):
+        name = RawScienceFrame.select(chip="ESO_CCD_#65")[0].filename
+        task = ReduceTask(instrument="OMEGACAM", chip="ESO_CCD_#66", raw_filenames=[name])
+        with pytest.raises(AweLookupError) as told:
+            task.execute()
+        assert f"{name}: its chip is ESO_CCD_#65, not ESO_CCD_#66." in str(told.value)
+        assert "Did you mean" not in str(told.value)
+
+    @pytest.mark.parametrize(
+        ("argument", "value", "reason"),
+        [
+            ("date", "2012-06-02", "date is 2012-05-31 00:00:00, not 2012-06-02"),
+            ("filter", "u*", "filter is "),
+            ("object", "nobody", "object is "),
+        ],
+    )
+    def test_each_argument_is_checked(self, raw_night, argument, value, reason):
+        name = RawScienceFrame.select_all()[0].filename
+        task = ReduceTask(instrument="OMEGACAM", raw_filenames=name, **{argument: value})
+        with pytest.raises(AweLookupError, match=f"{name}: its {reason}"):
+            task.execute()
+
+    def test_file_of_another_kind_is_told(self, raw_night):
+        name = RawBiasFrame.select_all()[0].filename
+        with pytest.raises(AweLookupError, match=f"{name} is a RawBiasFrame"):
+            ReduceTask(instrument="OMEGACAM", raw_filenames=name).execute()
+
+    def test_frames_below_the_privileges_are_hinted_at(self, raw_night):
+        name = RawBiasFrame.select_all()[0].filename
+        raw_night.set_privileges(2)
+        hint = r" at privileges 2; context\.set_privileges\(1\) shows more"
+        with pytest.raises(TaskError, match=f"no RawBiasFrame of OMEGACAM at all{hint}"):
+            BiasTask(instrument="OMEGACAM").execute()
+        with pytest.raises(AweLookupError, match=f"{name} is not shown{hint}"):
+            BiasTask(instrument="OMEGACAM", raw_filenames=[name]).execute()
+        assert raw_night.privileges == 2
+        assert not RawBiasFrame.select_all().exists()
+
+    def test_calibrations_below_the_privileges_are_hinted_at(self, reduced_night):
+        raw = RawScienceFrame.select_all()[0]
+        reduced_night.set_privileges(2)
+        with pytest.raises(CalibrationNotFound, match="at all at privileges 2; context"):
+            choose(raw, ReducedScienceFrame.dependencies[0])
+
+    def test_no_file_at_all_is_refused(self):
+        with pytest.raises(AweValueError, match="raw_filenames is empty"):
+            ReduceTask(instrument="OMEGACAM", raw_filenames=[])
 
     def test_master_flat_without_flats(self, raw_night):
         with pytest.raises(TaskError, match="no DomeFlatFrame or TwilightFlatFrame of OMEGACAM"):

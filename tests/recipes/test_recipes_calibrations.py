@@ -49,6 +49,18 @@ def reduce(raw, **arguments):
 
 
 class TestValidity:
+    def test_nonsense_is_refused_and_nothing_staged(self, reduced_night):
+        bias = BiasFrame.select(chip="ESO_CCD_#65")
+        start, end = bias.timestamp_start, bias.timestamp_end
+        with pytest.raises(AweValueError, match=r"timestamp_end .* timestamp_start"):
+            reduced_night.update_timestamp_end(bias, start)
+        with pytest.raises(AweValueError, match=r"timestamp_end .* timestamp_start"):
+            reduced_night.update_timestamp_start(bias, end)
+        with pytest.raises(AweValueError, match="is_valid is 0"):
+            reduced_night.update_is_valid(bias, 7)
+        assert not bias.is_edited
+        assert bias.history() == []
+
     def test_default_is_the_night_widened_by_the_parameters(self, reduced_night):
         begin, end = night_interval(NIGHT, -70.4032)
         for cls, days in ((BiasFrame, 7), (DomeFlatFrame, 15), (MasterFlatFrame, 15),
