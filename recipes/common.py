@@ -200,8 +200,8 @@ class FrameTask(Task):
         if told is not None:
             return told
         known = cls.select(instrument=self.instrument)
-        names = [str(n) for n in known.table("filename")["filename"]] if len(known) else []
-        return f"{name}.{did_you_mean(name, names)}"
+        names = {str(n) for n in known.table("filename")["filename"]} if len(known) else set()
+        return f"{name}.{did_you_mean(name, names - {name})}"
 
     def choose(self, product, frame, name, overridden):
         """Set a calibration of a product: the one given by the user, or the best.
@@ -256,7 +256,7 @@ class CombineTask(FrameTask):
 
     def check(self):
         """Check the validity before any work."""
-        from awe.model.calibrations import interval_of
+        from awe.model.validity import interval_of
 
         super().check()
         if self.validity is not None:

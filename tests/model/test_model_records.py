@@ -25,12 +25,12 @@ from awe.model import (
     Template,
 )
 from awe.model.base import LazyImage, mjd_of, product_name
-from awe.model.calibrations import interval_of
 from awe.model.defaults import defaults_for
 from awe.model.quality import subwindow_medians
 from awe.model.raw import frame_class
 from awe.model.records import OverscanStat, amplifier_of_header, imstat_of
 from awe.model.stacks import check_alike, noise_of, pair_noise
+from awe.model.validity import interval_of
 from awe.pixels import imstat
 from awe.process import ProcessParameters, decode, resolve
 from awe.process.choice import FOREVER_END, FOREVER_START

@@ -9,7 +9,7 @@ from awe.recipes.MasterFlatTask import MasterFlatTask
 from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
 
-from awe.base.errors import AweAttributeError
+from awe.base.errors import AweAttributeError, AweValueError
 from awe.instruments import night_interval
 from awe.model import (
     BiasFrame,
