@@ -167,13 +167,14 @@ class Completer:
         """
         if name not in task._arguments:
             return None
-        cls = self._names.get(name.capitalize())
-        if isinstance(cls, DBMeta) and cls.vocabulary and "name" in cls._attributes:
-            return values_behind(path_of(cls, "name"), typed)
-        frames = getattr(task, "raw_class", None) or self._names.get("RawFrame")
         name = {"raw_filenames": "filename"}.get(name, name)
-        known = {"date", "template", "object", "filename"}
-        return selectable(frames, name, typed) if name in known else None
+        if name in ("date", "filename", "object", "template"):
+            frames = getattr(task, "raw_class", None) or self._names.get("RawFrame")
+            return selectable(frames, name, typed) if isinstance(frames, DBMeta) else None
+        cls = self._names.get(name.capitalize())
+        if not isinstance(cls, DBMeta) or not cls.vocabulary or "name" not in cls._attributes:
+            return None
+        return values_behind(path_of(cls, "name"), typed)
 
     def _named(self, match):
         """Give the attributes, also behind links, that a query's method may name."""

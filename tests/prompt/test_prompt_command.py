@@ -293,3 +293,11 @@ def test_home_that_is_everybodys_is_left_and_told(run, tmp_path):
     assert "can be read by others (mode 1777)" in done.stderr
     assert done.stderr.count("\n") == 1
     assert stat.S_IMODE(everybodys.stat().st_mode) == 0o1777
+
+
+def test_settings_file_that_is_no_text(run, awe_home):
+    (awe_home / "Environment.cfg").write_bytes(b"project = \xe9t\xe9\n")
+    done = run("-c", "1")
+    assert done.returncode == 2
+    assert "Environment.cfg cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ import types
 
 import pytest
 from awe.recipes.ReduceTask import ReduceTask
-from IPython.core.completer import IPCompleter
+from IPython.core.completer import IPCompleter, provisionalcompleter
 
 import awe.model as model
 from awe.prompt.completion import Completer
@@ -29,7 +29,11 @@ def complete(context):
     def words(text):
         return completer.complete(text)[2]
 
-    words.ask = lambda text: ipython.complete(line_buffer=text, cursor_pos=len(text))[1]
+    def ask(text):
+        with provisionalcompleter():
+            return [found.text for found in ipython.completions(text, len(text))]
+
+    words.ask = ask
     return words
 
 
