@@ -136,7 +136,7 @@ class Product(ProcessTarget):
 
     code_version = persistent("Version of the code of its class, 'major.minor'", str)
     package_version = persistent("Version of awe", str)
-    library_versions = persistent("Versions of Python and of the libraries", [str])
+    dependency_versions = persistent("Versions of Python and of the libraries", [str])
     kernel = persistent("Which form of the pixel steps ran", str)
     content_key = persistent(
         "SHA-256 over class, code version, critical parameters and the keys of the inputs", str
@@ -267,7 +267,7 @@ class Making:
         product.overridden_inputs = self.overridden
         product.code_version = type(product).pixel_version
         product.package_version = __version__
-        product.library_versions = _library_versions()
+        product.dependency_versions = _dependency_versions()
         product.kernel = "python" if self._kernel is None else self._kernel()
         product.content_key = product.compute_content_key()
         product.made_by = current.context().user_name
@@ -279,7 +279,7 @@ class Making:
 
 
 @functools.cache
-def _library_versions():
+def _dependency_versions():
     versions = [f"python {platform.python_version()}"]
     for name in _LIBRARIES:
         try:

@@ -144,7 +144,7 @@ class TestRecord:
         assert made.kernel == "python"
         assert made.code_version == "1.0"
         assert made.package_version
-        names = [v.split()[0] for v in made.library_versions]
+        names = [v.split()[0] for v in made.dependency_versions]
         assert names[:2] == ["python", "numpy"]
         context.commit(made)
         assert made.committed_at >= made.creation_date

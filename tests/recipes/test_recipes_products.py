@@ -82,7 +82,7 @@ class TestWholeNight:
             assert product.made_by == "me"
             assert product.made_in > 0
             assert product.kernel in ("numba", "numpy")
-            libraries = {v.split()[0] for v in product.library_versions}
+            libraries = {v.split()[0] for v in product.dependency_versions}
             assert {"python", "numpy", "astropy"} <= libraries
             names = set(product.process_params._attributes)
             assert {o.split(": ")[0] for o in product.parameter_origins} == names
