@@ -34,11 +34,22 @@ _LEVEL_METHODS = (2, 1, 4, 3, 0)
 
 
 class FrameProduct(BaseFrame, Product):
-    """A product with an image, and perhaps an error plane, in a FITS file."""
+    """A product with an image, and perhaps an error plane, in a FITS file.
+
+    Attributes
+    ----------
+    file_kind : tuple of str
+        'Cal' or 'Sci', and the word for it in the name of its file.
+    unit : str
+        Unit of its pixels.
+    compress : str or None
+        Method of tile compression of its image.
+    """
 
     abstract = True
     file_kind = ("Cal", "Frame")
     unit = "adu"
+    compress = None
 
     def keep(self, data, **planes):
         """Keep the pixels until they are written, and compute their statistics.
@@ -95,13 +106,19 @@ class FrameProduct(BaseFrame, Product):
 
         data, planes = self._pixels
         path = folder / product_name(self.file_kind, self, self.content_key)
-        images = [Image(data, self.cards())]
+        images = [Image(data, self.cards(), compress=self.compress)]
+        if self.compress:
+            # A compressed image cannot be the first of a file.
+            images.insert(0, Image(None))
         images += [Image(plane, (("BUNIT", self.unit),), name=n) for n, plane in planes.items()]
         write_hdus(path, images)
         self.attach(path)
         # From here on the pixels are read from the file, so that memory does not fill up.
         object.__setattr__(self, "_pixels", None)
         return path
+
+    def _image_hdu(self):
+        return 1 if self.compress else 0
 
     def cards(self):
         """Give the cards of the header: what the product is and what it came from.

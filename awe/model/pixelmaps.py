@@ -1,0 +1,34 @@
+"""Maps of pixels: 1 where a pixel is good, 0 where it is bad."""
+
+import numpy as np
+
+from awe.model.calibrations import FrameProduct
+from awe.store import persistent
+
+__all__ = ["PixelMap"]
+
+
+class PixelMap(FrameProduct):
+    """A map of the good pixels of a CCD: 1 good, 0 bad; stored tile-compressed."""
+
+    abstract = True
+    compress = "PLIO_1"
+    unit = "1"
+    count = persistent("Number of bad pixels", int)
+
+    def keep_map(self, bad):
+        """Keep the map until it is written, and count its bad pixels.
+
+        Parameters
+        ----------
+        bad : array of bool
+            True where a pixel is bad, shape ``(ny, nx)``.
+        """
+        bad = np.asarray(bad, dtype=bool)
+        self.keep((~bad).astype(np.uint8))
+        self.count = int(np.count_nonzero(bad))
+
+    @property
+    def bad(self):
+        """The bad pixels, shape ``(ny, nx)``, bool."""
+        return np.asarray(self.data) == 0
