@@ -185,6 +185,10 @@ class AweSide:
 
     # --- asking ---
 
+    def forget(self):
+        """Forget the answers of this snapshot, so that each is found anew."""
+        self.context.session.forget_answers()
+
     def queries(self, survey):
         """Give what is asked, by name.
 

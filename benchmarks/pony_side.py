@@ -136,6 +136,9 @@ class PonySide:
             )
         )
 
+    def forget(self):
+        """Do nothing: no answers are remembered."""
+
     def queries(self, survey):
         """Give what is asked, by name."""
         frame = self.frame

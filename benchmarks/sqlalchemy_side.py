@@ -256,6 +256,9 @@ class SqlAlchemySide:
         found = self.session.scalars(self._four(select(Frame)))
         return sorted(f.filename for f in found)
 
+    def forget(self):
+        """Do nothing: no answers are remembered."""
+
     def queries(self, survey):
         """Give what is asked, by name; counts and tables by the core, objects by the ORM."""
         execute = self.connection.execute

@@ -3,6 +3,7 @@
 from awe.recipes.common import CombineTask, made
 
 from awe.model import BiasFrame, RawBiasFrame, ReadNoise
+from awe.process.flags import disqualifying_bits
 
 __all__ = ["BiasTask"]
 
@@ -30,7 +31,7 @@ class BiasTask(CombineTask):
         Returns
         -------
         list of Product
-            Read noise, where there are two frames, and bias.
+            Read noise, where there are two frames and none was made of the same before, and bias.
         """
         frames = unit.inputs["frames"]
         products = []
@@ -38,9 +39,23 @@ class BiasTask(CombineTask):
         bias.take_from(frames)
         making = self.making(bias)
         if len(frames) > 1:
-            noise = self.with_validity(ReadNoise(raw_bias_frames=frames))
-            noise.take_from(frames)
-            products.append(made(self.making(noise), folder))
-            bias.read_noise = noise
+            bias.read_noise = self._read_noise(frames, products, folder)
         products.append(made(making, folder))
         return products
+
+    def _read_noise(self, frames, products, folder):
+        """Give the read noise: a stored one that was made of the same in the same way, or new."""
+        noise = self.with_validity(ReadNoise(raw_bias_frames=frames))
+        noise.take_from(frames)
+        making = self.making(noise)
+        wants_own = any(name.startswith("ReadNoise.") for name in self.pars)
+        if self.validity is None and not wants_own:
+            same = ReadNoise.content_key == noise.compute_content_key()
+            held = (same & (ReadNoise.chip == noise.chip)).project_only()
+            good = [
+                n for n in held if n.is_valid > 0 and not n.quality_flags & disqualifying_bits()
+            ]
+            if good:
+                return max(good, key=lambda n: n.creation_date)
+        products.append(made(making, folder))
+        return noise

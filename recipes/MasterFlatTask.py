@@ -1,11 +1,12 @@
-"""MasterFlatTask: the flat for science frames, of dome and twilight flats."""
+"""MasterFlatTask: the flat for science frames, of dome, twilight and night-sky flats."""
 
 import datetime
 
 from awe.recipes.common import CombineTask, made
 
 from awe.base.errors import AweTypeError
-from awe.model import DomeFlatFrame, MasterFlatFrame, TwilightFlatFrame
+from awe.model import DomeFlatFrame, MasterFlatFrame, NightSkyFlatFrame, TwilightFlatFrame
+from awe.pixels import COMBINE_USES
 from awe.process import Argument, Unit
 from awe.process.choice import nearness
 from awe.process.flags import disqualifying_bits
@@ -14,10 +15,15 @@ from awe.process.parameters import check_pars
 __all__ = ["MasterFlatTask"]
 
 _MIDNIGHT = datetime.timedelta(hours=24)
-_CLASSES = {"domeflat": DomeFlatFrame, "twilightflat": TwilightFlatFrame}
+_CLASSES = {
+    "domeflat": DomeFlatFrame,
+    "twilightflat": TwilightFlatFrame,
+    "nightskyflat": NightSkyFlatFrame,
+}
 _WAY = "MasterFlatFrame.process_params.COMBINE_TYPE"
 # Which flats each COMBINE_TYPE uses.
-_USES = {1: ("domeflat", "twilightflat"), 2: ("domeflat",), 3: ("twilightflat",)}
+_USES = {way: tuple(f"{name}flat" for name in names) for way, names in COMBINE_USES.items()}
+_ALL = 6
 
 
 def _as_flat(task, name, value):
@@ -28,13 +34,19 @@ def _as_flat(task, name, value):
 
 
 class MasterFlatTask(CombineTask):
-    """Make a MasterFlatFrame of a DomeFlatFrame and a TwilightFlatFrame, or of one of them."""
+    """Make a MasterFlatFrame of a DomeFlatFrame and a TwilightFlatFrame, or of one of them.
+
+    A NightSkyFlatFrame takes part where COMBINE_TYPE says so, or where one is given.
+    """
 
     arguments = (
-        Argument("combine", "1 dome and twilight, 2 dome only, 3 twilight only; sets COMBINE_TYPE"),
+        Argument("combine", "1 dome and twilight, 2 dome only, 3 twilight only; 4 dome, "
+                            "5 twilight, 6 both, with the night-sky flat; sets COMBINE_TYPE"),
         Argument("domeflat", "the DomeFlatFrame to use, instead of the newest", check=_as_flat),
         Argument("twilightflat", "the TwilightFlatFrame to use, instead of the newest",
                  check=_as_flat),
+        Argument("nightskyflat", "the NightSkyFlatFrame to use, instead of the newest; "
+                                 "COMBINE_TYPE is 6 then, unless it is given", check=_as_flat),
     )  # fmt: skip
     product_names = ("MasterFlatFrame",)
     without = ("object", "raw_filenames", "template")
@@ -43,11 +55,14 @@ class MasterFlatTask(CombineTask):
     def check(self):
         """Check the arguments and set COMBINE_TYPE."""
         super().check()
-        if self.combine is not None:
-            self.pars = check_pars({**self.pars, _WAY: self.combine}, self.product_classes())
+        combine = self.combine
+        if combine is None and self.nightskyflat is not None and _WAY not in self.pars:
+            combine = _ALL
+        if combine is not None:
+            self.pars = check_pars({**self.pars, _WAY: combine}, self.product_classes())
 
     def units(self):
-        """Find the newest dome and twilight flat of each CCD, filter and night.
+        """Find the newest flats of each CCD, filter and night.
 
         Returns
         -------
@@ -58,9 +73,11 @@ class MasterFlatTask(CombineTask):
         given = {n: getattr(self, n) for n in _CLASSES if getattr(self, n) is not None}
         if given:
             first = next(iter(given.values()))
+            if "nightskyflat" in given:
+                self._complete(given, first.night, uses)
             return [self._unit(given, first.night)]
         groups = {}
-        for name in uses:
+        for name in (n for n in uses if n != "nightskyflat"):
             for flat in self._flats(_CLASSES[name]):
                 key = (flat.chip.name, flat.filter and flat.filter.object_id,
                        flat.readout.object_id, flat.night)  # fmt: skip
@@ -80,7 +97,7 @@ class MasterFlatTask(CombineTask):
         tuple of type
             Dome and twilight flats.
         """
-        return tuple(_CLASSES.values())
+        return (DomeFlatFrame, TwilightFlatFrame)
 
     def _unit(self, flats, night):
         first = next(iter(flats.values()))

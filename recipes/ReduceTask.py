@@ -1,21 +1,37 @@
-"""ReduceTask: raw science frames to reduced frames and their weights."""
+"""ReduceTask: raw science frames to reduced frames, their maps and their weights."""
 
-from awe.recipes.common import FrameTask, made
+from awe.recipes.common import FrameTask
 
-from awe.model import RawScienceFrame, ReducedScienceFrame, WeightFrame
+from awe.model import (
+    CosmicMap,
+    RawScienceFrame,
+    ReducedScienceFrame,
+    SatelliteMap,
+    SaturatedPixelMap,
+    WeightFrame,
+)
 from awe.process import Argument, Unit
 
 __all__ = ["ReduceTask"]
 
 
 class ReduceTask(FrameTask):
-    """Make a ReducedScienceFrame and its WeightFrame of each raw science frame."""
+    """Make a ReducedScienceFrame with its WeightFrame and maps of each raw science frame."""
 
     arguments = (
         Argument("bias", "the BiasFrame to subtract, instead of the choice"),
         Argument("flat", "the MasterFlatFrame to divide by, instead of the choice"),
-    )
-    product_names = ("ReducedScienceFrame",)
+        Argument("hot", "the HotPixelMap to use, instead of the choice"),
+        Argument("cold", "the ColdPixelMap to use, instead of the choice"),
+        Argument("dark", "the DarkFrame to subtract, instead of the choice"),
+        Argument("illumination", "the IlluminationCorrectionFrame to divide by, instead of the "
+                                 "choice"),
+        Argument("fringe", "the FringeFrame to scale and subtract, instead of the choice"),
+        Argument("gain_linearity", "the GainLinearity to use, instead of the choice"),
+    )  # fmt: skip
+    product_names = (
+        "ReducedScienceFrame", "SaturatedPixelMap", "CosmicMap", "SatelliteMap", "WeightFrame",
+    )  # fmt: skip
     raw_class = RawScienceFrame
 
     def units(self):
@@ -41,27 +57,36 @@ class ReduceTask(FrameTask):
         Returns
         -------
         list of Product
-            The reduced frame; its `weight` goes with it.
+            The reduced frame; its `weight` goes with it, and with that its maps.
         """
         raw = unit.inputs["raw"]
         reduced = ReducedScienceFrame()
         reduced.take_from(raw)
         overridden = []
         making = self.making(reduced, overridden)
-        self.choose(reduced, raw, "bias", overridden)
-        self.choose(reduced, raw, "flat", overridden)
-        made(making, folder)
-        reduced.weight = self._weight(reduced, folder)
+        for dependency in reduced.dependencies:
+            self.choose(reduced, raw, dependency.name, overridden)
+        gain = reduced.gain_linearity
+        reduced.saturated = saturated = SaturatedPixelMap(raw=raw, gain_linearity=gain)
+        saturated.take_from(raw)
+        self.making(saturated).run()
+        making.run()
+        products = [reduced, saturated, *self._weighted(reduced, overridden)]
+        # Written when all are made: each works on the pixels of those before.
+        for product in products:
+            product.write(folder)
         return [reduced]
 
-    def _weight(self, reduced, folder):
-        weight = WeightFrame(
-            raw=reduced.raw, bias=reduced.bias, flat=reduced.flat, chip=reduced.chip,
-            instrument=reduced.instrument, filter=reduced.filter,
-            process_params=reduced.process_params,
-            parameter_origins=reduced.parameter_origins,
-            steps_not_done=reduced.steps_not_done,
-        )  # fmt: skip
-        object.__setattr__(weight, "_weights", reduced._weights)
-        object.__setattr__(reduced, "_weights", None)
-        return made(self.making(weight, reduced.overridden_inputs), folder)
+    def _weighted(self, reduced, overridden):
+        """Make the maps of a reduced frame, and its weight."""
+        known = {"frame": reduced, "saturated": reduced.saturated, "hot": reduced.hot,
+                 "cold": reduced.cold}  # fmt: skip
+        cosmic = CosmicMap(**known)
+        satellite = SatelliteMap(**known, cosmic=cosmic)
+        weight = WeightFrame(saturated=reduced.saturated, cosmic=cosmic, satellite=satellite)
+        for product in (cosmic, satellite, weight):
+            product.take_from(reduced)
+            given = [name for name in overridden if name in product.inputs]
+            self.making(product, given).run()
+        reduced.weight = weight
+        return [cosmic, satellite, weight]

@@ -10,7 +10,7 @@ from awe.process.choice import check_given, choose
 from awe.process.flags import disqualifying_bits
 from awe.store import current
 
-__all__ = ["CombineTask", "FrameTask", "made"]
+__all__ = ["CombineTask", "FrameTask", "each_file_once", "made"]
 
 
 def made(making, folder):
@@ -41,6 +41,8 @@ class FrameTask(Task):
     ----------
     raw_class : type
         The class of its raw frames.
+    tolerated : int
+        Disqualifying bits of `quality_flags` of raw frames that do not matter here.
     """
 
     arguments = (
@@ -55,6 +57,7 @@ class FrameTask(Task):
                  check=as_names),
     )  # fmt: skip
     raw_class = None
+    tolerated = 0
 
     def __init__(self, *positional, **arguments):
         super().__init__(*positional, **arguments)
@@ -80,7 +83,7 @@ class FrameTask(Task):
         if self.raw_filenames is not None:
             query = query & cls.filename.in_(self.raw_filenames)
             self._check_found(cls, query)
-        return _each_file_once(self.good(query))
+        return each_file_once(self.good(query))
 
     def good(self, query):
         """Leave out what people or the system call bad, and remember how many and why.
@@ -95,7 +98,7 @@ class FrameTask(Task):
         list
             Those with ``is_valid > 0`` and no disqualifying quality flag.
         """
-        bits, good = disqualifying_bits(), []
+        bits, good = disqualifying_bits() & ~self.tolerated, []
         for frame in query:
             bad = frame.quality_flags & bits
             if frame.is_valid > 0 and not bad:
@@ -318,8 +321,19 @@ def _label(frames):
     return " ".join([*parts, f"{first.night:%Y-%m-%d}"])
 
 
-def _each_file_once(frames):
-    """Take each raw file once; a copy in the current project before others."""
+def each_file_once(frames):
+    """Take each raw file once; a copy in the current project before others.
+
+    Parameters
+    ----------
+    frames : iterable of RawFrame
+        The frames.
+
+    Returns
+    -------
+    list of RawFrame
+        In their order.
+    """
     project = current.context().get_current_project()
     best = {}
     for frame in frames:

@@ -16,7 +16,11 @@ class FlatTask(CombineTask):
         The class of the product.
     """
 
-    arguments = (Argument("bias", "the BiasFrame to subtract, instead of the choice"),)
+    arguments = (
+        Argument("bias", "the BiasFrame to subtract, instead of the choice"),
+        Argument("gain_linearity", "the GainLinearity to use, instead of the choice"),
+        Argument("hot", "the HotPixelMap to use, instead of the choice"),
+    )
     without = ("object",)
     object = None
     product_class = None
@@ -41,5 +45,6 @@ class FlatTask(CombineTask):
         flat.take_from(frames)
         overridden = []
         making = self.making(flat, overridden)
-        self.choose(flat, frames[0], "bias", overridden)
+        for dependency in flat.dependencies:
+            self.choose(flat, frames[0], dependency.name, overridden)
         return [made(making, folder)]

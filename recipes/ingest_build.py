@@ -253,7 +253,7 @@ class FrameBuilder:
         images = {n: LazyImage(self.source, self.hdus[n]) for n in ccd.extensions}
         if not amplifiers or len(ccd.raw_shape) != 2:
             whole = np.asarray(images[ccd.extensions[0]])
-            frame.imstat = imstat_of(imstat(whole.reshape(-1, whole.shape[-1])))
+            frame.measure(whole.reshape(-1, whole.shape[-1]))
             return
         hdus = sorted({a.hdu for a in amplifiers})
         arrays = [np.asarray(images[n]) for n in sorted(images)]
@@ -263,7 +263,7 @@ class FrameBuilder:
             light = arrays[0][y0:y1, x0:x1]
         else:
             light = assemble(arrays, amplifiers)
-        frame.imstat = imstat_of(imstat(light))
+        frame.measure(light)
         for region in _REGIONS:
             parts = [_cut(arrays[a.hdu], getattr(a, region)) for a in amplifiers]
             values = np.concatenate([p.ravel() for p in parts])

@@ -15,7 +15,10 @@ _PUBLIC = (
     "awe.fits", "awe.instruments", "awe.model", "awe.pixels", "awe.process", "awe.simulate",
     "awe.store", "awe.store.context", "awe.store.query", "awe.recipes.IngestTask",
     "awe.recipes.BiasTask", "awe.recipes.DomeFlatTask", "awe.recipes.TwilightFlatTask",
-    "awe.recipes.MasterFlatTask", "awe.recipes.ReduceTask",
+    "awe.recipes.MasterFlatTask", "awe.recipes.ReduceTask", "awe.recipes.ReadNoiseTask",
+    "awe.recipes.HotPixelsTask", "awe.recipes.ColdPixelsTask", "awe.recipes.GainTask",
+    "awe.recipes.DarkTask", "awe.recipes.NightSkyFlatTask", "awe.recipes.FringeFlatTask",
+    "awe.recipes.IlluminationCorrectionTask",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ _OTHER_NAMES = {"database_user": "user", "database_name": "store", "data_server"
 # Astro-WISE's settings of things that are not here.
 _UNUSED = frozenset({
     "data_path", "data_port", "data_protocol", "database_engine", "database_password",
-    "database_server", "database_tablespacename", "dpu_aweversion", "dpu_name", "dpu_port",
+    "database_server", "database_tablespacename", "dpu_aweversion", "dpu_name",
     "dpu_server", "group", "python_logging_level", "query_not_all_mydb", "use_n_chars_md5",
 })  # fmt: skip
 _PRIVATE = 0o700
@@ -45,6 +45,14 @@ class Environment:
         Project at the start; None for the user's own.
     privileges : int
         Level at the start, 1 to 5.
+    dpu_workers : int
+        How many processes the DPU has; by default one for each core.
+    dpu_executor : str
+        'pool' for processes of this machine, 'dask' for dask.distributed.
+    dpu_scheduler : str
+        Address of dask's scheduler; empty for a cluster on this machine.
+    dpu_port : int
+        Where the DPU's page is served on 127.0.0.1; 0 for a port that is free.
     """
 
     home: Path
@@ -53,6 +61,10 @@ class Environment:
     user: str
     project: str | None = None
     privileges: int = 1
+    dpu_workers: int = 1
+    dpu_port: int = 0
+    dpu_executor: str = "pool"
+    dpu_scheduler: str = ""
 
 
 def home():
@@ -102,7 +114,13 @@ def read_environment():
     data = _place(values.get("data"), folder / "data")
     _make_folders(store, data)
     user = values.get("user") or _login()
-    return Environment(folder, store, data, user, project, privileges)
+    workers = _workers(values.get("dpu_workers"))
+    port = _port(values.get("dpu_port"))
+    executor = _one_of("dpu_executor", values.get("dpu_executor") or "pool", ("pool", "dask"))
+    return Environment(
+        folder, store, data, user, project, privileges, workers, port, executor,
+        values.get("dpu_scheduler") or "",
+    )  # fmt: skip
 
 
 def _path(text):
@@ -215,6 +233,31 @@ def _read_file(file, keys):
         msg = f"{file}: settings of Astro-WISE that mean nothing here: {', '.join(sorted(unused))}"
         warnings.warn(msg, AweWarning, stacklevel=3)
     return values
+
+
+def _one_of(name, value, known):
+    if value in known:
+        return value
+    msg = f"{name} = {value!r} is not known.{did_you_mean(value, known)}"
+    raise AweValueError(msg, remedy=f"It can be {' or '.join(known)}.")
+
+
+def _workers(text):
+    if not text:
+        return len(os.sched_getaffinity(0))
+    if not text.isdigit() or int(text) < 1:
+        msg = f"dpu_workers = {text!r} is not a number of processes."
+        raise AweValueError(msg, remedy="Leave it out for one on each core.")
+    return int(text)
+
+
+def _port(text):
+    if not text:
+        return 0
+    if not (text.isdecimal() and len(text) < 6 and int(text) < 65536):
+        msg = f"dpu_port = {text!r} is not a port: a number below 65536."
+        raise AweValueError(msg, remedy="Leave it out for one that is free.")
+    return int(text)
 
 
 def _project(project, privileges):

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import os
+import sys
 import warnings
 
 import numpy as np
@@ -140,6 +141,9 @@ def iterate_hdus(path):
         while True:
             text = _read_header_blocks(stream, path, index)
             if text is None:
+                if packed:
+                    # Only at its end does a packed file tell whether it is damaged.
+                    skip(stream, sys.maxsize, packed)
                 return
             hdu = _describe(text, index, position, packed, path)
             padded = -(-hdu.size // BLOCK) * BLOCK

@@ -7,12 +7,15 @@ import warnings
 
 import numpy as np
 
+from awe.fits.checksums import write_with_checksums
 from awe.fits.errors import FitsError
 
 __all__ = ["Image", "sha256", "write_hdus", "write_image"]
 
 _METHODS = ("RICE_1", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1")
 _CHUNK = 1 << 20
+# Kinds of numbers that FITS holds as they are, without BZERO.
+_PLAIN = ("u1", "i2", "i4", "i8", "f4", "f8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,13 +88,30 @@ def write_hdus(path, images):
         warnings.simplefilter("error", fits.verify.VerifyWarning)
         try:
             hdus = [_hdu(image, first=number == 0) for number, image in enumerate(images)]
-            fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
+            _write(path, fits.HDUList(hdus))
         except FitsError as err:
             msg = f"{os.fspath(path)} cannot be written: {err}"
             raise FitsError(msg) from err
         except (fits.VerifyError, fits.verify.VerifyWarning, KeyError) as err:
             msg = f"{os.fspath(path)} cannot be written: {err}."
             raise FitsError(msg) from err
+
+
+def _write(path, hdus):
+    """Write HDUs with checksums, in one pass where the pixels need no other change."""
+    from astropy.io import fits
+
+    plain = all(
+        not isinstance(hdu, fits.CompImageHDU)
+        and (hdu.data is None or hdu.data.dtype.str[1:] in _PLAIN)
+        for hdu in hdus
+    )
+    if not plain:
+        hdus.writeto(path, overwrite=True, checksum=True)
+        return
+    hdus.update_extend()
+    hdus.verify("exception")
+    write_with_checksums(path, [(hdu.header, hdu.data) for hdu in hdus])
 
 
 def _hdu(image, *, first):

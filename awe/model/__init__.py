@@ -2,7 +2,13 @@
 
 from awe.model import defaults as _defaults
 from awe.model.calibrations import BaseCalFrame, BiasFrame, ReadNoise
+from awe.model.darks import DarkFrame
+from awe.model.detectormaps import ColdPixelMap, HotPixelMap
+from awe.model.exposuremaps import CosmicMap, SatelliteMap, SaturatedPixelMap
 from awe.model.flats import BaseFlatFrame, DomeFlatFrame, MasterFlatFrame, TwilightFlatFrame
+from awe.model.gain import GainLinearity
+from awe.model.illumination import IlluminationCorrection, IlluminationCorrectionFrame
+from awe.model.pixelmaps import PixelMap
 from awe.model.raw import (
     Exposure,
     RawBiasFrame,
@@ -16,6 +22,8 @@ from awe.model.raw import (
 )
 from awe.model.records import Amplifier, Astrom, Imstat, OverscanStat
 from awe.model.science import ReducedScienceFrame, WeightFrame
+from awe.model.skyflats import FringeFrame, NightSkyFlatFrame
+from awe.model.tables import ResidualTable, StandardCatalog
 from awe.model.vocabulary import (
     Chip,
     Filter,
@@ -34,15 +42,25 @@ __all__ = [
     "BaseFlatFrame",
     "BiasFrame",
     "Chip",
+    "ColdPixelMap",
+    "CosmicMap",
+    "DarkFrame",
     "DomeFlatFrame",
     "Exposure",
     "Filter",
+    "FringeFrame",
+    "GainLinearity",
+    "HotPixelMap",
+    "IlluminationCorrection",
+    "IlluminationCorrectionFrame",
     "Imstat",
     "Instrument",
     "Lamp",
     "MasterFlatFrame",
+    "NightSkyFlatFrame",
     "ObservingBlock",
     "OverscanStat",
+    "PixelMap",
     "Project",
     "RawBiasFrame",
     "RawDarkFrame",
@@ -54,6 +72,10 @@ __all__ = [
     "ReadNoise",
     "Readout",
     "ReducedScienceFrame",
+    "ResidualTable",
+    "SatelliteMap",
+    "SaturatedPixelMap",
+    "StandardCatalog",
     "Target",
     "Template",
     "TwilightFlatFrame",

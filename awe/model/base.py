@@ -65,7 +65,31 @@ class LazyImage:
         start, stop, step = rows.indices(self.shape[0])
         if step != 1:
             return read_image(self._path, self._hdu)[key]
-        return read_rows(self._path, self._hdu, start, max(start, stop))[(slice(None), *rest)]
+        stop = max(start, stop)
+        if len(self.shape) == 2 and len(rest) == 1 and isinstance(rest[0], slice):
+            first, last, step = rest[0].indices(self.shape[1])
+            if step == 1:
+                return read_rows(self._path, self._hdu, start, stop, first, max(first, last))
+        return read_rows(self._path, self._hdu, start, stop)[(slice(None), *rest)]
+
+    def stored(self, keep_open=True):
+        """Give the rows as they are stored, for those who decode them on the way.
+
+        Parameters
+        ----------
+        keep_open : bool, optional
+            Whether the file stays open between two reads. The default is True.
+
+        Returns
+        -------
+        awe.fits.StoredRows or None
+            None where the image is not stored as plain 16-bit integers.
+        """
+        from awe.fits import StoredRows
+
+        if not StoredRows.possible(self._hdu):
+            return None
+        return StoredRows(self._path, self._hdu, keep_open)
 
     def __array__(self, dtype=None, copy=None):
         from awe.fits import read_image

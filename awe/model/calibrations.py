@@ -143,8 +143,11 @@ class FrameProduct(BaseFrame, Product):
         ]
         for number, (name, obj) in enumerate(self.input_objects(), start=1):
             cards.append((f"AWEIN{number}", f"{name} {obj.object_id}", ""))
-        for name in self.process_params._attributes:
-            cards.append((f"HIERARCH AWE PAR {name}", getattr(self.process_params, name), ""))
+        parameters = self.process_params if "process_params" in self._attributes else None
+        for name in () if parameters is None else parameters._attributes:
+            value = getattr(parameters, name)
+            if value is not None:
+                cards.append((f"HIERARCH AWE PAR {name}", value, ""))
         return cards
 
 
@@ -184,6 +187,7 @@ class ReadNoise(Calibration):
     """The read noise of a CCD, from pairs of raw biases."""
 
     abstract = False
+    pixel_version = "1.1"
     inputs = ("raw_bias_frames",)
     raw_bias_frames = persistent("The biases", [RawBiasFrame])
     process_params = persistent("Parameters", ReadNoiseParameters)

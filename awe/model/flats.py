@@ -4,11 +4,12 @@ import numpy as np
 
 from awe.base.errors import AweValueError
 from awe.model.calibrations import BaseCalFrame, BiasFrame
-from awe.model.quality import FLAT_DIFFERENCE, FLAT_FLATNESS, subwindow_medians
+from awe.model.dependencies import BIAS, GAIN, HOT
+from awe.model.quality import FLAT_DIFFERENCE, FLAT_FLATNESS, FLAT_OUTLIERS, subwindow_medians
 from awe.model.raw import RawDomeFlatFrame, RawTwilightFlatFrame
 from awe.model.stacks import RawStack, check_alike, noise_of
 from awe.model.vocabulary import Lamp
-from awe.process import Dependency, ProcessParameters, parameter
+from awe.process import ProcessParameters, parameter
 from awe.store import persistent
 
 __all__ = [
@@ -22,9 +23,6 @@ __all__ = [
     "TwilightFlatFrameParameters",
 ]
 
-BIAS = Dependency(
-    "bias", ("BiasFrame",), ("instrument", "chip", "readout"), ("OVERSCAN_CORRECTION",)
-)
 _SAMPLES = 1 << 16
 
 
@@ -86,14 +84,18 @@ class CombinedFlatFrame(BaseFlatFrame):
     """A flat that is combined from raw flats."""
 
     abstract = True
-    dependencies = (BIAS,)
+    dependencies = (BIAS, GAIN, HOT)
     raws = ""
+    has_stars = False
     bias = persistent("The bias that was subtracted", BiasFrame)
+    gain_linearity = persistent("Gain and read noise that set the clip", "GainLinearity")
+    hot = persistent("Hot pixels, which do not count in levels", "HotPixelMap")
     level = persistent("Mean level of the raw flats above bias", float, unit="adu")
+    outliers = persistent("Number of values of all raw flats that were left out", int)
 
     def make(self):
         """Combine the raw flats, each scaled by its level."""
-        from awe.pixels import combine, normalise_flat
+        from awe.pixels import normalise_flat
 
         frames = getattr(self, self.raws)
         check_alike(frames)
@@ -105,26 +107,68 @@ class CombinedFlatFrame(BaseFlatFrame):
             )
             raise AweValueError(msg, cause="fewer raw flats than MINIMUM_FRAMES")
         stack = RawStack(frames, parameters.OVERSCAN_CORRECTION, self.bias.data)
-        levels = [_level(stack, k, frame) for k, frame in enumerate(frames)]
-        measured = None if self.bias.read_noise is None else self.bias.read_noise.read_noise
-        noise, gain = noise_of(frames[0], measured)
-        made = combine(
-            stack, sigma_clip=parameters.SIGMA_CLIP, read_noise=noise, gain=gain, scale=levels
-        )
-        flat = normalise_flat(made.data)
+        hot = None if self.hot is None else self.hot.bad
+        levels = [_level(stack, k, frame, hot) for k, frame in enumerate(frames)]
+        made = self._combine(stack, levels)
+        flat = normalise_flat(made.data, hot)
         self.level = float(np.mean(levels))
+        self.outliers = made.count.size * len(frames) - int(made.count.sum(dtype=np.int64))
         self.keep_flat(flat, made.error / np.float32(flat.level))
 
+    def _combine(self, stack, levels):
+        """Combine the frames, clipped by the noise that gain and level predict."""
+        from awe.pixels import StarFreeStack, combine
 
-def _level(stack, k, frame):
+        measured = None if self.bias.read_noise is None else self.bias.read_noise.read_noise
+        noise, gain = noise_of(getattr(self, self.raws)[0], measured, self.gain_linearity)
+        known = noise is not None and gain is not None
+        not_done = []
+        if self.hot is None:
+            not_done.append("hot pixels: there is no map of them")
+        if not known:
+            not_done.append("clip by the noise model: gain or read noise are not known")
+        options = {"read_noise": noise, "gain": gain, "scale": levels}
+        if self.has_stars and not self.process_params.STAR_REJECTION:
+            not_done.append("stars: STAR_REJECTION is off")
+        elif self.has_stars and len(levels) > 1 and known:
+            reference = combine(stack, sigma_clip=None, method="median", **options).data
+            stack = StarFreeStack(stack, levels, reference, noise, gain)
+        elif self.has_stars:
+            not_done.append("stars: one frame, or a noise that is not known, does not tell them")
+        self.steps_not_done = not_done
+        return combine(stack, sigma_clip=self.process_params.SIGMA_CLIP, **options)
+
+    def verify(self):
+        """Compute the flags of the flatness and of the number of outliers.
+
+        Returns
+        -------
+        int
+            FLAT_FLATNESS, FLAT_OUTLIERS or their sum.
+        """
+        too_many = self.outliers > self.process_params.MAXIMUM_NUMBER_OF_OUTLIERS
+        return super().verify() | (FLAT_OUTLIERS if too_many else 0)
+
+
+def _level(stack, k, frame, hot):
     """Give the level of a raw flat: the median of a sample of its pixels."""
     image = stack.frame(k)
-    step = max(1, image.size // _SAMPLES)
+    step = max(1, image.size // _SAMPLES) | 1
     sample = image.ravel()[::step]
-    level = float(np.median(sample[np.isfinite(sample)]))
+    good = np.isfinite(sample)
+    if hot is not None:
+        good &= ~hot.ravel()[::step]
+    level = float(np.median(sample[good])) if good.any() else np.nan
     if not level > 0:
         msg = f"{frame!r} has the level {level:.1f} ADU above bias: it is not lit."
         raise AweValueError(msg)
+    limit = frame.saturation
+    if limit is not None and frame.imstat.median >= limit:
+        msg = (
+            f"{frame!r} is saturated: its median {frame.imstat.median:.0f} ADU is not below the "
+            f"saturation level {limit:.0f} ADU of its header."
+        )
+        raise AweValueError(msg, cause="a raw flat is saturated")
     return level
 
 
@@ -134,6 +178,8 @@ class DomeFlatFrameParameters(ProcessParameters):
     OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
     SIGMA_CLIP = parameter("Clip, in sigma of the noise model", float, 5.0, unit="sigma", low=1.0)
     MINIMUM_FRAMES = parameter("Least number of raw flats", int, 2, low=1, critical=False)
+    MAXIMUM_NUMBER_OF_OUTLIERS = parameter("Limit of the number of values left out", int,
+                                           2000000, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
                                         float, 1.0, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
@@ -150,7 +196,7 @@ class DomeFlatFrame(CombinedFlatFrame):
     abstract = False
     file_kind = ("Cal", "Dome")
     raws = "raw_domeflat_frames"
-    inputs = ("raw_domeflat_frames", "bias")
+    inputs = ("raw_domeflat_frames", "bias", "gain_linearity", "hot")
     raw_domeflat_frames = persistent("The raw flats", [RawDomeFlatFrame])
     lamp = persistent("Lamp that was on", Lamp)
     process_params = persistent("Parameters", DomeFlatFrameParameters)
@@ -172,7 +218,11 @@ class TwilightFlatFrameParameters(ProcessParameters):
 
     OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
     SIGMA_CLIP = parameter("Clip, in sigma of the noise model", float, 5.0, unit="sigma", low=1.0)
+    STAR_REJECTION = parameter("Stars, which one frame shows and the others do not, are left out",
+                               bool, True)  # fmt: skip
     MINIMUM_FRAMES = parameter("Least number of raw flats", int, 2, low=1, critical=False)
+    MAXIMUM_NUMBER_OF_OUTLIERS = parameter("Limit of the number of values left out", int,
+                                           2000000, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
                                         float, 1.0, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
@@ -188,8 +238,10 @@ class TwilightFlatFrame(CombinedFlatFrame):
 
     abstract = False
     file_kind = ("Cal", "Twilight")
+    has_stars = True
+    pixel_version = "1.1"
     raws = "raw_twilightflat_frames"
-    inputs = ("raw_twilightflat_frames", "bias")
+    inputs = ("raw_twilightflat_frames", "bias", "gain_linearity", "hot")
     raw_twilightflat_frames = persistent("The raw flats", [RawTwilightFlatFrame])
     process_params = persistent("Parameters", TwilightFlatFrameParameters)
 
@@ -197,10 +249,22 @@ class TwilightFlatFrame(CombinedFlatFrame):
 class MasterFlatFrameParameters(ProcessParameters):
     """How a master flat is made, and its limits."""
 
-    COMBINE_TYPE = parameter("1 dome and twilight, 2 dome only, 3 twilight only", int, 1,
-                             choices=(1, 2, 3))  # fmt: skip
-    MEDIAN_FILTER_SIZE = parameter("Structures larger than this come from the twilight flat",
+    COMBINE_TYPE = parameter(
+        "1 dome and twilight, 2 dome only, 3 twilight only; 4 dome, 5 twilight, 6 dome and "
+        "twilight, each with the large scales of the night sky", int, 1,
+        choices=(1, 2, 3, 4, 5, 6),
+    )  # fmt: skip
+    MEDIAN_FILTER_SIZE = parameter("Structures larger than this come from the twilight flat; the "
+                                   "ratio of both is smoothed by medians of a quarter of it",
                                    float, 64.0, unit="pix", low=4.0)  # fmt: skip
+    DIG_FILTER_SIZE = parameter("FWHM of the Gaussian that smooths these medians; 0 is "
+                                "MEDIAN_FILTER_SIZE", float, 0.0, unit="pix", low=0)  # fmt: skip
+    NIGHTSKY_FILTER_SIZE = parameter("Structures larger than this come from the night-sky flat",
+                                     float, 256.0, unit="pix", low=4.0)  # fmt: skip
+    MIRROR_XPIX = parameter("Mirrored beyond the edges in x before smoothing; 0 as far as needed",
+                            int, 0, unit="pix", low=0)  # fmt: skip
+    MIRROR_YPIX = parameter("Mirrored beyond the edges in y before smoothing; 0 as far as needed",
+                            int, 0, unit="pix", low=0)  # fmt: skip
     MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
                                         float, 1.0, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
@@ -216,28 +280,53 @@ class MasterFlatFrame(BaseFlatFrame):
 
     abstract = False
     file_kind = ("Cal", "Flat")
-    inputs = ("domeflat", "twilightflat")
+    inputs = ("domeflat", "twilightflat", "nightskyflat")
     domeflat = persistent("Gives the small scales", DomeFlatFrame)
     twilightflat = persistent("Gives the large scales", TwilightFlatFrame)
+    nightskyflat = persistent("Gives the largest scales", "NightSkyFlatFrame")
     process_params = persistent("Parameters", MasterFlatFrameParameters)
 
     def make(self):
-        """Combine dome and twilight flat, as far as they are there."""
-        from awe.pixels import master_flat
+        """Combine dome, twilight and night-sky flat, as far as they are wanted and there."""
+        from awe.pixels import COMBINE_USES, master_flat
 
         parameters = self.process_params
-        way = parameters.COMBINE_TYPE
-        # What is not used is no input.
-        if way == 2:
-            self.twilightflat = None
-        if way == 3:
-            self.domeflat = None
-        if way == 1 and (self.domeflat is None or self.twilightflat is None):
-            missing = "dome" if self.domeflat is None else "twilight"
-            self.steps_not_done = [f"large and small scales apart: there is no {missing} flat"]
-            way = 3 if self.domeflat is None else 2
-        dome = None if self.domeflat is None else self.domeflat.data
-        twilight = None if self.twilightflat is None else self.twilightflat.data
-        flat = master_flat(dome, twilight, way, parameters.MEDIAN_FILTER_SIZE)
-        fine = self.twilightflat if way == 3 else self.domeflat
+        way = self._possible_way(parameters.COMBINE_TYPE)
+        data = {name: self._image_of(name) for name in COMBINE_USES[way]}
+        flat = master_flat(
+            data.get("dome"), data.get("twilight"), way, parameters.MEDIAN_FILTER_SIZE,
+            nightsky=data.get("nightsky"), gauss_size=parameters.DIG_FILTER_SIZE,
+            nightsky_size=parameters.NIGHTSKY_FILTER_SIZE,
+            mirror=(parameters.MIRROR_XPIX, parameters.MIRROR_YPIX),
+        )  # fmt: skip
+        fine = getattr(self, f"{COMBINE_USES[way][0]}flat")
         self.keep_flat(flat, fine.extra_image("ERROR"))
+
+    def _possible_way(self, wanted):
+        """Leave out the flats that are not wanted, and give the way for those that are there."""
+        from awe.pixels import COMBINE_USES
+
+        uses = COMBINE_USES[wanted]
+        for name in ("dome", "twilight", "nightsky"):
+            # What is not used is no input.
+            if name not in uses:
+                setattr(self, f"{name}flat", None)
+        there = tuple(name for name in uses if getattr(self, f"{name}flat") is not None)
+        ways = [way for way, names in COMBINE_USES.items() if names == there]
+        if not ways:
+            msg = (
+                f"A master flat of {self.chip.name} by COMBINE_TYPE = {wanted} needs a dome or a "
+                "twilight flat."
+            )
+            raise AweValueError(msg, cause="there is neither a dome nor a twilight flat")
+        not_done = []
+        for name in set(uses) - set(there):
+            scales = "largest scales" if name == "nightsky" else "large and small scales apart"
+            not_done.append(f"{scales}: there is no {name} flat")
+        self.steps_not_done = sorted(not_done)
+        return ways[0]
+
+    def _image_of(self, name):
+        """Give the pixels of one of the flats: of the night sky what the bare detector shows."""
+        flat = getattr(self, f"{name}flat")
+        return flat.data * flat.flat.data if name == "nightsky" else flat.data

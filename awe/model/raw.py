@@ -2,10 +2,19 @@
 
 import datetime
 
+import numpy as np
+
 from awe.base.errors import AweValueError
 from awe.model.base import BaseFrame, LazyImage
-from awe.model.quality import BIAS_LEVEL, BIAS_NOISE, FLAT_LEVEL, SATURATED
-from awe.model.records import Astrom, OverscanStat
+from awe.model.quality import (
+    BIAS_FLATNESS,
+    BIAS_LEVEL,
+    BIAS_NOISE,
+    FLAT_LEVEL,
+    SATURATED,
+    subwindow_medians,
+)
+from awe.model.records import Astrom, OverscanStat, imstat_of
 from awe.model.vocabulary import (
     Chip,
     Filter,
@@ -217,6 +226,18 @@ class RawFrame(BaseFrame):
         """
         return 0
 
+    def measure(self, image):
+        """Measure the statistics that the limits are set on.
+
+        Parameters
+        ----------
+        image : array
+            The pixels without pre- and overscan, shape ``(ny, nx)``.
+        """
+        from awe.pixels import imstat
+
+        self.imstat = imstat_of(imstat(image))
+
     def set_parameters(self):
         """Set the process parameters to the defaults of instrument, filter and chip."""
         if parameters_class(type(self)) is not None:
@@ -236,6 +257,8 @@ class RawBiasFrameParameters(ProcessParameters):
                                critical=False)  # fmt: skip
     MAX_BIAS_STDEV = parameter("Greatest standard deviation", float, 1000.0, unit="adu", low=0,
                                critical=False)  # fmt: skip
+    MAX_BIAS_FLATNESS = parameter("Greatest max - min of the medians of 32 sub-windows", float,
+                                  65535.0, unit="adu", low=0, critical=False)  # fmt: skip
 
 
 class RawBiasFrame(RawFrame):
@@ -243,18 +266,34 @@ class RawBiasFrame(RawFrame):
 
     abstract = False
     process_params = persistent("Limits it was verified by", RawBiasFrameParameters)
+    subwin_flatness = persistent("Max - min of the medians of 32 sub-windows", float, unit="adu")
 
     def verify(self):
-        """Compute the quality flags: level and noise.
+        """Compute the quality flags: level, noise and flatness.
 
         Returns
         -------
         int
-            BIAS_LEVEL, BIAS_NOISE or 0.
+            BIAS_LEVEL, BIAS_NOISE, BIAS_FLATNESS or their sum.
         """
         limits = self._need_parameters()
         flags = BIAS_LEVEL if self.imstat.median > limits.MAX_BIAS_LEVEL else 0
-        return flags | (BIAS_NOISE if self.imstat.stdev > limits.MAX_BIAS_STDEV else 0)
+        flags |= BIAS_NOISE if self.imstat.stdev > limits.MAX_BIAS_STDEV else 0
+        uneven = self.subwin_flatness is not None
+        uneven = uneven and self.subwin_flatness > limits.MAX_BIAS_FLATNESS
+        return flags | (BIAS_FLATNESS if uneven else 0)
+
+    def measure(self, image):
+        """Measure the flatness.
+
+        Parameters
+        ----------
+        image : array
+            The pixels without pre- and overscan, shape ``(ny, nx)``.
+        """
+        super().measure(image)
+        medians = subwindow_medians(image)
+        self.subwin_flatness = float(np.nanmax(medians) - np.nanmin(medians))
 
 
 class RawDarkFrame(RawFrame):

@@ -5,28 +5,42 @@ import datetime
 import numpy as np
 
 from awe.model.calibrations import BiasFrame, FrameProduct
-from awe.model.flats import BIAS, MasterFlatFrame
+from awe.model.dependencies import (
+    BIAS,
+    COLD,
+    DARK,
+    FLAT,
+    FRINGE,
+    GAIN,
+    HOT,
+    ILLUMINATION,
+)
+from awe.model.detector import amplifiers_of, masks_of
+from awe.model.exposuremaps import CosmicMap, SatelliteMap, SaturatedPixelMap
+from awe.model.flats import MasterFlatFrame
+from awe.model.quality import BACKGROUND_HIGH
 from awe.model.raw import RawScienceFrame
 from awe.model.records import Astrom
 from awe.model.vocabulary import Chip, Filter, ObservingBlock, Readout, Template
-from awe.process import Dependency, ProcessParameters, parameter
+from awe.process import ProcessParameters, parameter
 from awe.store import persistent
 
 __all__ = ["ReducedScienceFrame", "ReducedScienceFrameParameters", "WeightFrame"]
 
-
-class ReducedScienceFrameParameters(ProcessParameters):
-    """How a science frame is reduced."""
-
-    OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
-    SATURATION_GROW = parameter("Saturated pixels are grown by so many", int, 1, low=0, high=50,
-                                unit="pix")  # fmt: skip
-    FRINGE_THRESHOLD_LOW = parameter("Lower clip when the fringe frame is scaled", float, 1.5,
-                                     unit="sigma", low=0)  # fmt: skip
-    FRINGE_THRESHOLD_HIGH = parameter("Upper clip when the fringe frame is scaled", float, 5.0,
-                                      unit="sigma", low=0)  # fmt: skip
-    IMAGE_THRESHOLD = parameter("Clip for the background without sources", float, 5.0,
-                                unit="sigma", low=0)  # fmt: skip
+# What is recorded as not done where there is no such calibration.
+_STEPS = {
+    "dark": "dark current: no DarkFrame serves",
+    "illumination": "illumination correction: no IlluminationCorrectionFrame serves",
+    "fringe": "fringes: no FringeFrame serves",
+    "hot": "hot pixels: no HotPixelMap serves",
+    "cold": "cold pixels: no ColdPixelMap serves",
+    "gain_linearity": "measured gain: no GainLinearity serves, that of the header is taken",
+}
+_CROWDED = 0.3
+_FROM_RAW = (
+    "instrument", "chip", "filter", "readout", "template", "observing_block", "DATE_OBS", "night",
+    "EXPTIME", "OBJECT", "AIRMSTRT", "AIRMEND",
+)  # fmt: skip
 
 
 class WeightFrame(FrameProduct):
@@ -35,17 +49,86 @@ class WeightFrame(FrameProduct):
     abstract = False
     file_kind = ("Sci", "Weight")
     unit = "adu-2"
-    inputs = ("raw", "bias", "flat")
-    raw = persistent("The raw frame", RawScienceFrame)
-    bias = persistent("The bias that was subtracted", BiasFrame)
-    flat = persistent("The flat that it was divided by", MasterFlatFrame)
+    inputs = ("frame", "flat", "illumination", "hot", "cold", "saturated", "cosmic", "satellite")
+    frame = persistent("The reduced frame that it belongs to", "ReducedScienceFrame")
+    flat = persistent("The flat that the frame was divided by", MasterFlatFrame)
+    illumination = persistent("The illumination correction", "IlluminationCorrectionFrame")
+    hot = persistent("Map of the hot pixels", "HotPixelMap")
+    cold = persistent("Map of the cold pixels", "ColdPixelMap")
+    saturated = persistent("Map of the saturated pixels", SaturatedPixelMap)
+    cosmic = persistent("Map of the cosmic rays", CosmicMap)
+    satellite = persistent("Map of the satellite trails", SatelliteMap)
     chip = persistent("The CCD", Chip)
     filter = persistent("Filter in the beam", Filter)
-    process_params = persistent("Those of the reduced frame", ReducedScienceFrameParameters)
+    bad_count = persistent("Number of pixels of weight 0", int)
+
+    def take_from(self, frame):
+        """Take from the reduced frame what it was made with.
+
+        Parameters
+        ----------
+        frame : ReducedScienceFrame
+            The frame.
+        """
+        self.frame = frame
+        for name in ("instrument", "chip", "filter", "flat", "illumination", "hot", "cold"):
+            setattr(self, name, getattr(frame, name))
 
     def make(self):
-        """Keep the weights that were computed with the reduced frame."""
-        self.keep(self._weights)
+        """Compute the weights: noise of the detector, of the light and of the calibrations."""
+        from awe.pixels import weight_map
+
+        frame = self.frame
+        amplifiers = amplifiers_of(frame)
+        known = all(a.gain is not None for a in amplifiers)
+        if not known:
+            self.steps_not_done = ["photon noise: the gain is not known, 1 was taken"]
+        weights = weight_map(
+            frame.data, amplifiers, flat=self.flat.data, illumination=_pixels(self.illumination),
+            dark=_pixels(frame.dark), dark_scale=frame.EXPTIME or 0.0,
+            fringe=_pixels(frame.fringe), fringe_scale=frame.scale_factor or 0.0,
+            mask=self.bad_pixels(), levels=frame.overscan_levels(),
+            bias_error=frame.bias.extra_image("ERROR"), flat_error=self.flat.extra_image("ERROR"),
+            gain=None if known else 1.0,
+        )  # fmt: skip
+        self.keep(weights)
+        self.bad_count = int(np.count_nonzero(weights == 0))
+
+    def bad_pixels(self):
+        """Give the bad pixels by cause.
+
+        Returns
+        -------
+        array of uint8
+            Bits of `awe.pixels.MASK_BITS`, shape ``(ny, nx)``.
+        """
+        from awe.pixels import MASK_BITS
+
+        mask = np.zeros(self.frame.data.shape, dtype=np.uint8)
+        for name, bit in (
+            ("hot", "hot"), ("cold", "cold"), ("saturated", "saturated"),
+            ("cosmic", "cosmic_ray"), ("satellite", "satellite"),
+        ):  # fmt: skip
+            bad = masks_of(self, name)
+            if bad is not None:
+                mask |= bad * np.uint8(MASK_BITS[bit])
+        return mask
+
+
+class ReducedScienceFrameParameters(ProcessParameters):
+    """How a science frame is reduced."""
+
+    OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
+    FRINGE_THRESHOLD_LOW = parameter("Least strength of the fringes where they are scaled, in "
+                                     "standard errors of the fringe frame", float, 1.5,
+                                     unit="sigma", low=0)  # fmt: skip
+    FRINGE_THRESHOLD_HIGH = parameter("Greatest strength there, in standard deviations of the "
+                                      "fringe frame", float, 5.0, unit="sigma",
+                                      low=0)  # fmt: skip
+    IMAGE_THRESHOLD = parameter("Clip for the background without sources", float, 5.0,
+                                unit="sigma", low=0)  # fmt: skip
+    MAXIMUM_BACKGROUND = parameter("Limit of the background", float, 50000.0, unit="adu",
+                                   critical=False)  # fmt: skip
 
 
 class ReducedScienceFrame(FrameProduct):
@@ -53,15 +136,24 @@ class ReducedScienceFrame(FrameProduct):
 
     abstract = False
     file_kind = ("Sci", "Red")
-    inputs = ("raw", "bias", "flat")
-    dependencies = (
-        BIAS,
-        Dependency("flat", ("MasterFlatFrame",), ("instrument", "chip", "filter", "readout")),
-    )
+    inputs = (
+        "raw", "bias", "flat", "hot", "cold", "saturated", "dark", "illumination", "fringe",
+        "gain_linearity",
+    )  # fmt: skip
+    dependencies = (BIAS, FLAT, HOT, COLD, DARK, ILLUMINATION, FRINGE, GAIN)
     raw = persistent("The raw frame", RawScienceFrame)
     bias = persistent("The bias that was subtracted", BiasFrame)
     flat = persistent("The flat that it was divided by", MasterFlatFrame)
+    hot = persistent("Map of the hot pixels", "HotPixelMap")
+    cold = persistent("Map of the cold pixels", "ColdPixelMap")
+    saturated = persistent("Map of the saturated pixels", SaturatedPixelMap)
+    dark = persistent("The dark current that was subtracted", "DarkFrame")
+    illumination = persistent("The illumination correction that it was divided by",
+                              "IlluminationCorrectionFrame")  # fmt: skip
+    fringe = persistent("The fringes that were subtracted", "FringeFrame")
+    gain_linearity = persistent("The gain that was measured", "GainLinearity")
     weight = persistent("Its weights", WeightFrame)
+    prev = persistent("The earlier reduction of the same raw frame", "ReducedScienceFrame")
     chip = persistent("The CCD", Chip)
     filter = persistent("Filter in the beam", Filter)
     readout = persistent("How the CCD was read out", Readout)
@@ -76,10 +168,19 @@ class ReducedScienceFrame(FrameProduct):
     astrom = persistent("Linear world coordinates of the reduced image", Astrom)
     gain = persistent("Electrons per ADU, mean of the amplifiers", float, unit="electron/adu")
     read_noise = persistent("Read noise", float, unit="adu")
-    sky = persistent("Median of the background", float, unit="adu")
-    saturated_count = persistent("Number of saturated pixels", int)
-    bad_count = persistent("Number of pixels of weight 0", int)
+    sky = persistent("Level of the background: the mode of the pixels, estimated by mean and "
+                     "median", float, unit="adu")  # fmt: skip
+    sky_noise = persistent("Standard deviation of the background", float, unit="adu")
+    sky_change = persistent("Change of the sky since `prev`", float, unit="adu")
+    fwhm = persistent("Full width at half maximum of the stars", float, unit="pix")
+    psf_radius = persistent("Seeing: full width at half maximum of the stars", float,
+                            unit="arcsec")  # fmt: skip
+    star_count = persistent("Number of stars that the seeing was measured on", int)
+    scale_factor = persistent("Factor of the fringe frame", float)
     overscan_level = persistent("Overscan level of each amplifier", [float], unit="adu")
+    overscan_noise = persistent("Scatter in the overscan of each amplifier", [float], unit="adu")
+    overscan_error = persistent("Error of the overscan level of each amplifier", [float],
+                                unit="adu")  # fmt: skip
     process_params = persistent("Parameters", ReducedScienceFrameParameters)
 
     def take_from(self, raw):
@@ -91,44 +192,112 @@ class ReducedScienceFrame(FrameProduct):
             The raw frame.
         """
         self.raw = raw
-        for name in (
-            "instrument", "chip", "filter", "readout", "template", "observing_block", "DATE_OBS",
-            "night", "EXPTIME", "OBJECT", "AIRMSTRT", "AIRMEND",
-        ):  # fmt: skip
+        for name in _FROM_RAW:
             setattr(self, name, getattr(raw, name))
 
     def make(self):
-        """Reduce the raw frame: overscan, trim, bias, flat, saturated pixels, weights."""
-        from awe.pixels import reduce_ccd
+        """Reduce the raw frame: overscan, trim, bias, dark, flat, illumination, fringes."""
+        from awe.pixels import calibrate_ccd
 
-        raw, parameters = self.raw, self.process_params
-        amplifiers = raw.pixel_amplifiers()
-        measured = None if self.bias.read_noise is None else self.bias.read_noise.read_noise
+        raw = self.raw
+        amplifiers = amplifiers_of(self)
         gains = [a.gain for a in amplifiers]
-        known = all(g is not None for g in gains)
-        self.gain = float(np.mean(gains)) if known else None
-        reduced = reduce_ccd(
-            [a[:] for a in raw.arrays()], amplifiers, parameters.OVERSCAN_CORRECTION,
-            self.bias.data, self.flat.data, saturation=raw.saturation,
-            grow=parameters.SATURATION_GROW, bias_error=_errors(self.bias),
-            flat_error=_errors(self.flat), gain=None if known else 1.0,
-            read_noise=None if measured is None else measured * (self.gain or 1.0),
+        self.gain = None if None in gains else float(np.mean(gains))
+        self.read_noise = None if self.bias.read_noise is None else self.bias.read_noise.read_noise
+        made = calibrate_ccd(
+            raw.arrays(), amplifiers, self.process_params.OVERSCAN_CORRECTION,
+            self.bias.data, self.flat.data, dark=_pixels(self.dark),
+            dark_scale=self.EXPTIME or 0.0, illumination=_pixels(self.illumination),
         )  # fmt: skip
-        self.read_noise = measured
-        not_done = ["cosmic rays", "satellite tracks", "illumination correction", "fringes"]
-        not_done += ["hot pixels", "cold pixels"]
-        if raw.saturation is None:
-            not_done.append("saturated pixels: the saturation level is not known")
-        if not known:
-            not_done.append("photon noise in the weight: the gain is not known, 1 was taken")
-        self.steps_not_done = not_done
-        self.keep(reduced.data)
-        self.sky = self.imstat.median
-        self.saturated_count = int(np.count_nonzero(reduced.mask & 4))
-        self.bad_count = int(np.count_nonzero(reduced.weight == 0))
-        self.overscan_level = [float(level.level) for level in reduced.levels]
+        self.steps_not_done = [why for n, why in _STEPS.items() if getattr(self, n) is None]
+        self._keep_levels(made.levels)
+        bad = masks_of(self, "hot", "cold", "saturated")
+        unusable = made.mask != 0
+        bad = unusable if bad is None else bad | unusable
+        self._subtract_fringes(made.data, bad)
+        self.keep(made.data)
+        self.sky, self.sky_noise = _mode(self.imstat), self.imstat.stdev
         self.astrom = _trimmed(raw)
-        object.__setattr__(self, "_weights", reduced.weight)
+        self._measure_seeing(made.data, bad)
+
+    def _keep_levels(self, levels):
+        self.overscan_level = [float(level.level) for level in levels]
+        self.overscan_noise = [float(level.noise) for level in levels]
+        self.overscan_error = [float(level.error) for level in levels]
+
+    def overscan_levels(self):
+        """Give the overscan levels as the weights take them, without their profiles.
+
+        Returns
+        -------
+        list of awe.pixels.OverscanLevel
+            One for each amplifier.
+        """
+        from awe.pixels import OverscanLevel
+
+        numbers = zip(self.overscan_level, self.overscan_noise, self.overscan_error, strict=True)
+        return [OverscanLevel(None, level, 0.0, noise, error, 0) for level, noise, error in numbers]
+
+    def _subtract_fringes(self, data, bad):
+        if self.fringe is None:
+            return
+        from awe.pixels import fringe_scale
+
+        limits, pattern = self.process_params, self.fringe.data
+        found = fringe_scale(
+            data, pattern, bad, low=limits.FRINGE_THRESHOLD_LOW,
+            high=limits.FRINGE_THRESHOLD_HIGH, image_threshold=limits.IMAGE_THRESHOLD,
+            error=self.fringe.extra_image("ERROR"),
+            cell=self.fringe.process_params.BACKGROUND_SIZE,
+            independent=self.raw not in self.fringe.raw_science_frames,
+        )  # fmt: skip
+        self.scale_factor = float(found.scale)
+        data -= np.float32(self.scale_factor) * pattern
+
+    def _measure_seeing(self, data, bad):
+        from awe.pixels import seeing
+
+        found = seeing(data, mask=bad)
+        self.star_count = int(found.number)
+        if not found.number:
+            self.steps_not_done = [*self.steps_not_done, "seeing: too few stars"]
+            return
+        self.fwhm = float(found.fwhm)
+        scale = _pixel_scale(self.astrom)
+        self.psf_radius = None if scale is None else self.fwhm * scale
+
+    @property
+    def mask(self):
+        """The bad pixels by cause, bits of `awe.pixels.MASK_BITS`, shape ``(ny, nx)``, uint8."""
+        from awe.pixels import MASK_BITS
+
+        bits = self.weight.bad_pixels()
+        bits[(self.weight.data == 0) & (bits == 0)] = MASK_BITS["no_data"]
+        return bits
+
+    def verify(self):
+        """Compute the flag of the background.
+
+        Returns
+        -------
+        int
+            BACKGROUND_HIGH or 0.
+        """
+        return BACKGROUND_HIGH if self.sky > self.process_params.MAXIMUM_BACKGROUND else 0
+
+    def compare(self):
+        """Note the change since the previous reduction of the same raw frame.
+
+        Returns
+        -------
+        int
+            0: another reduction may differ on purpose.
+        """
+        cls = type(self)
+        self.prev = ((cls.raw == self.raw) & (cls.is_valid > 0)).max("creation_date")
+        if self.prev is not None:
+            self.sky_change = self.sky - self.prev.sky
+        return 0
 
     def cards(self):
         """Give the cards of the header.
@@ -152,13 +321,28 @@ class ReducedScienceFrame(FrameProduct):
         return cards
 
 
-def _errors(frame):
-    """Give the error plane of a calibration as finite numbers."""
-    error = frame.extra_image("ERROR")
-    bad = ~np.isfinite(error)
-    if bad.any():
-        error = np.where(bad, np.float32(0), error)
-    return error
+def _pixels(frame):
+    """Give the image of a calibration, or None where there is none."""
+    return None if frame is None else frame.data
+
+
+def _mode(stat):
+    """Estimate the mode of clipped pixels as SExtractor does (1996, A&AS 117, 393)."""
+    # In a crowded field the relation does not hold, and the median is the safer guess.
+    if abs(stat.mean - stat.median) > _CROWDED * stat.stdev:
+        return stat.median
+    return 2.5 * stat.median - 1.5 * stat.mean
+
+
+def _pixel_scale(astrom):
+    """Give the size of a pixel in arcseconds, or None."""
+    if astrom is None:
+        return None
+    matrix = [astrom.CD1_1, astrom.CD1_2, astrom.CD2_1, astrom.CD2_2]
+    if None in matrix:
+        return None
+    area = abs(matrix[0] * matrix[3] - matrix[1] * matrix[2])
+    return 3600.0 * float(np.sqrt(area)) or None
 
 
 def _trimmed(raw):

@@ -6,6 +6,8 @@ from awe.base.errors import AweValueError
 
 __all__ = ["RawStack", "check_alike", "noise_of", "pair_noise"]
 
+_OPEN_FILES = 200
+
 
 def check_alike(frames, names=("instrument", "chip", "readout", "filter")):
     """Check that frames can be combined.
@@ -61,6 +63,11 @@ class RawStack:
         self._arrays = [frame.arrays() for frame in frames]
         self.levels = [overscan_levels(a, self._amplifiers, method) for a in self._arrays]
         self._bias = bias
+        # Not all files of a large stack may stay open at once.
+        keep_open = sum(len(a) for a in self._arrays) <= _OPEN_FILES
+        stored = [[a.stored(keep_open) for a in arrays] for arrays in self._arrays]
+        self._stored = None if any(s is None for a in stored for s in a) else stored
+        self._buffer = np.empty(0, dtype=np.uint16)
         if bias is not None and bias.shape != self.shape:
             msg = f"The bias has shape {bias.shape}, the frames have {self.shape}."
             raise AweValueError(msg)
@@ -90,6 +97,30 @@ class RawStack:
             block -= self._bias[y0:y1]
         return block
 
+    def fill(self, block, y0, y1):
+        """Fill a block with rows of all frames.
+
+        Parameters
+        ----------
+        block : array of float32
+            Shape ``(n, y1 - y0, nx)``.
+        y0, y1 : int
+            The rows, half-open.
+        """
+        from awe.pixels import assemble_stored, kernel_name
+
+        if self._stored is None or kernel_name() == "numpy":
+            for k, target in enumerate(block):
+                target[...] = self.rows(k, y0, y1)
+            return
+        size = (y1 - y0) * max(stored.shape[1] for stored in self._stored[0])
+        if self._buffer.size < size:
+            self._buffer = np.empty(size, dtype=np.uint16)
+        for stored, levels, target in zip(self._stored, self.levels, block, strict=True):
+            assemble_stored(
+                stored, self._amplifiers, levels, (y0, y1), target, self._buffer, self._bias
+            )
+
     def frame(self, k):
         """Give one whole frame.
 
@@ -106,7 +137,7 @@ class RawStack:
         return self.rows(k, 0, self.shape[0])
 
 
-def noise_of(frame, read_noise=None):
+def noise_of(frame, read_noise=None, gain_linearity=None):
     """Give read noise and gain of a CCD as the clip of a stack takes them.
 
     Parameters
@@ -115,6 +146,9 @@ def noise_of(frame, read_noise=None):
         One of the frames.
     read_noise : float, optional
         Read noise in ADU that was measured. By default that of the headers.
+    gain_linearity : GainLinearity, optional
+        Gains that were measured, and read noises where none is given. By default those of the
+        headers.
 
     Returns
     -------
@@ -125,25 +159,29 @@ def noise_of(frame, read_noise=None):
     """
     from awe.pixels import amplifier_map
 
+    def spread(values):
+        return values[0] if len(set(values)) == 1 else amplifier_map(amplifiers, values)
+
     amplifiers = frame.pixel_amplifiers()
+    if gain_linearity is not None:
+        if read_noise is None:
+            read_noise = spread(gain_linearity.amplifier_read_noises)
+        return read_noise, spread(gain_linearity.amplifier_gains)
     gains = [a.gain for a in amplifiers]
     if any(g is None for g in gains):
         return read_noise, None
-    gain = gains[0] if len(set(gains)) == 1 else amplifier_map(amplifiers, gains)
     if read_noise is not None:
-        return read_noise, gain
+        return read_noise, spread(gains)
     noises = [a.read_noise for a in amplifiers]
     if any(n is None for n in noises):
-        return None, gain
-    in_adu = [n / g for n, g in zip(noises, gains, strict=True)]
-    same = len(set(in_adu)) == 1
-    return (in_adu[0] if same else amplifier_map(amplifiers, in_adu)), gain
+        return None, spread(gains)
+    return spread([n / g for n, g in zip(noises, gains, strict=True)]), spread(gains)
 
 
 def pair_noise(stack, threshold, iterations):
     """Measure the read noise from the differences of pairs of frames.
 
-    The median of each row of a difference is subtracted, so that a level that drifts during the
+    The level of each row of a difference is subtracted, so that one that drifts during the
     read-out does not count as noise of the pixels.
 
     Parameters
@@ -162,17 +200,16 @@ def pair_noise(stack, threshold, iterations):
     mean_difference, median_difference : float
         Of the last pair, in ADU.
     """
+    from awe.pixels import measure_pair
+
     noises, mean, median = [], 0.0, 0.0
     for k in range(0, len(stack) - 1, 2):
-        difference = (stack.frame(k) - stack.frame(k + 1)).astype(np.float64)
-        mean, median = float(np.nanmean(difference)), float(np.nanmedian(difference))
-        difference -= np.nanmedian(difference, axis=1, keepdims=True)
-        kept = difference[np.isfinite(difference)]
-        for _ in range(iterations):
-            centre, spread = kept.mean(), kept.std()
-            inside = np.abs(kept - centre) <= threshold * spread
-            if inside.all():
-                break
-            kept = kept[inside]
-        noises.append(kept.std() / np.sqrt(2))
+        first, second = stack.frame(k), stack.frame(k + 1)
+        difference = first - second
+        mean = float(np.nanmean(difference, dtype=np.float64))
+        median = float(np.nanmedian(difference))
+        pair = measure_pair(
+            first, second, lit=False, threshold=threshold, max_iterations=iterations
+        )
+        noises.append(np.sqrt(pair.variance / 2))
     return float(np.median(noises)), mean, median

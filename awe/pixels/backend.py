@@ -1,44 +1,15 @@
 """The choice between the compiled kernels and the NumPy definitions."""
 
 import contextlib
-import functools
 import importlib
-import importlib.util
-import os
-import warnings
-from pathlib import Path
 
-from awe.base.errors import AweValueError, AweWarning
+from awe.base.compiled import can_compile
+from awe.base.errors import AweValueError
 
 __all__ = ["kernel_name", "kernels", "use_kernel"]
 
 _NAMES = ("numba", "numpy")
 _forced = None
-
-
-@functools.cache
-def _numba_works():
-    """Tell whether numba can be imported, and say so once where it is there but broken."""
-    if importlib.util.find_spec("numba") is None:
-        return False
-    try:
-        _keep_compiled_code(importlib.import_module("numba").config)
-    except ImportError as err:
-        msg = f"numba cannot be imported ({err}); the slow NumPy form of the pixel steps is used."
-        warnings.warn(msg, AweWarning, stacklevel=2)
-        return False
-    return True
-
-
-def _keep_compiled_code(config):
-    """Let numba keep what it compiles in the user's cache, unless the user says where.
-
-    By default it would lie inside the installed package, where pip neither knows nor removes it:
-    what stays behind after an uninstallation would hide the next installation.
-    """
-    if "NUMBA_CACHE_DIR" not in os.environ:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        config.CACHE_DIR = str(Path(cache) / "awe" / "numba")
 
 
 def kernel_name():
@@ -51,11 +22,17 @@ def kernel_name():
     """
     if _forced is not None:
         return _forced
-    return "numba" if _numba_works() else "numpy"
+    return "numba" if can_compile() else "numpy"
 
 
-def kernels():
+def kernels(kind="stacks"):
     """Import the compiled kernels.
+
+    Parameters
+    ----------
+    kind : str, optional
+        Which of the modules: what follows `kernels_` in its name. The default
+        is those of the combination.
 
     Returns
     -------
@@ -64,7 +41,7 @@ def kernels():
     """
     if kernel_name() == "numpy":
         return None
-    return importlib.import_module("awe.pixels.kernels")
+    return importlib.import_module(f"awe.pixels.kernels_{kind}")
 
 
 @contextlib.contextmanager
@@ -87,7 +64,7 @@ def use_kernel(name):
         The name is neither, or numba is not installed.
     """
     global _forced
-    if name not in _NAMES or (name == "numba" and not _numba_works()):
+    if name not in _NAMES or (name == "numba" and not can_compile()):
         msg = f"The pixel steps cannot run by {name!r}: expected 'numpy', or 'numba' if installed."
         raise AweValueError(msg)
     before, _forced = _forced, name

@@ -1,4 +1,4 @@
-"""Flats: normalisation, and the master flat from a dome and a twilight flat."""
+"""Flats: normalisation, and the master flat of dome, twilight and night-sky flats."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,29 @@ import numpy as np
 from awe.base.errors import AweValueError
 from awe.pixels.stats import sorted_median
 
-__all__ = ["COMBINE_TYPES", "NormalisedFlat", "master_flat", "normalise_flat"]
+__all__ = ["COMBINE_TYPES", "COMBINE_USES", "NormalisedFlat", "master_flat", "normalise_flat"]
 
-COMBINE_TYPES = {1: "dome and twilight flat", 2: "dome flat only", 3: "twilight flat only"}
+COMBINE_TYPES = {
+    1: "dome and twilight flat",
+    2: "dome flat only",
+    3: "twilight flat only",
+    4: "dome flat, large scales of the night-sky flat",
+    5: "twilight flat, large scales of the night-sky flat",
+    6: "dome and twilight flat, largest scales of the night-sky flat",
+}
 """What each number of the way to make a master flat means."""
+
+COMBINE_USES = {
+    1: ("dome", "twilight"),
+    2: ("dome",),
+    3: ("twilight",),
+    4: ("dome", "nightsky"),
+    5: ("twilight", "nightsky"),
+    6: ("dome", "twilight", "nightsky"),
+}
+"""Which flats each way uses, that of the small scales first."""
+
+_WORDS = {"dome": "dome", "twilight": "twilight", "nightsky": "night-sky"}
 
 
 class NormalisedFlat(NamedTuple):
@@ -86,17 +105,23 @@ def normalise_flat(flat, mask=None, *, maximum_bad=0.5):
     return NormalisedFlat(result, level, bad)
 
 
-def master_flat(dome, twilight, method=1, filter_size=64, mask=None):
+def master_flat(
+    dome, twilight, method=1, filter_size=64, mask=None, *, nightsky=None, gauss_size=0,
+    nightsky_size=256, mirror=(0, 0),
+):  # fmt: skip
     """Make the master flat of a filter.
 
     The small scales (pixel to pixel, dust) are those of the dome flat, which is
     exposed well; the large ones those of the twilight flat, which is lit like
     the sky: ``dome x smooth(twilight / dome)``. Smoothing the ratio instead of
-    each flat leaves steep vignetting, which both share, untouched.
+    each flat leaves steep vignetting, which both share, untouched. The night sky
+    itself has the very light of the science frames, but little of it: where it
+    takes part, the flat made so far is multiplied by ``smooth(nightsky / flat)``,
+    smoothed more widely.
 
     `smooth` takes the median of the good pixels in cells of a quarter of
     `filter_size`, which removes stars and noise, smooths the cells by a Gaussian
-    whose full width at half maximum is `filter_size`, and interpolates between
+    whose full width at half maximum is `gauss_size`, and interpolates between
     the centres of the cells by cubics. Beyond the edges the cells are mirrored
     in place and value, so that a slope goes on.
 
@@ -106,11 +131,25 @@ def master_flat(dome, twilight, method=1, filter_size=64, mask=None):
         Flats of shape ``(ny, nx)``, any level; the one that the method does not
         use may be None. Pixels that are not positive are bad.
     method : int, optional
-        1 both, 2 the dome flat only, 3 the twilight flat only. The default is 1.
+        1 dome and twilight, 2 dome only, 3 twilight only, 4 dome and night sky,
+        5 twilight and night sky, 6 all three. The default is 1.
     filter_size : float, optional
-        Full width at half maximum of the smoothing in pixels. The default is 64.
+        MEDIAN_FILTER_SIZE: four cells, in pixels. The default is 64.
     mask : array, optional
         Same shape, not zero where a pixel is bad. By default none is.
+    nightsky : array, optional
+        Flat of the night sky, of the same shape: of frames that were not
+        flat-fielded, or multiplied by the flat that they were divided by.
+    gauss_size : float, optional
+        DIG_FILTER_SIZE: full width at half maximum of the Gaussian in pixels.
+        The default is 0: that of `filter_size`.
+    nightsky_size : float, optional
+        The same for the ratio to the night sky, four cells and full width at
+        half maximum. The default is 256.
+    mirror : (int, int), optional
+        MIRROR_XPIX and MIRROR_YPIX: over so many pixels beyond the edges in x
+        and in y the cells are mirrored, further out the last one is repeated.
+        The default is 0: as far as the Gaussian reaches.
 
     Returns
     -------
@@ -121,55 +160,74 @@ def master_flat(dome, twilight, method=1, filter_size=64, mask=None):
     ------
     AweValueError
         The method does not exist, a flat that it needs is absent or has no good
-        pixel, or the shapes differ.
+        pixel, the shapes differ, or a size is out of its range.
     """
     if method not in COMBINE_TYPES:
         table = "; ".join(f"{k} {v}" for k, v in COMBINE_TYPES.items())
         msg = f"There is no way {method!r} to make a master flat. The ways are: {table}."
         raise AweValueError(msg)
-    needed = {"dome": method != 3, "twilight": method != 2}
-    for name, flat in (("dome", dome), ("twilight", twilight)):
-        if needed[name] and flat is None:
-            msg = f"A master flat of type {method} ({COMBINE_TYPES[method]}) needs a {name} flat."
+    given = {"dome": dome, "twilight": twilight, "nightsky": nightsky}
+    flats = [(name, given[name]) for name in COMBINE_USES[method]]
+    _check_flats(flats, method)
+    for name, size in (("filter_size", filter_size), ("nightsky_size", nightsky_size)):
+        if not size > 0:
+            msg = f"{name} is a width in pixels: a number > 0, not {size!r}."
             raise AweValueError(msg)
-    if method == 2:
-        return normalise_flat(dome, mask)
-    if method == 3:
-        return normalise_flat(twilight, mask)
-    if np.shape(dome) != np.shape(twilight):
-        msg = (
-            f"The dome flat has shape {np.shape(dome)}, the twilight flat {np.shape(twilight)}: "
-            "they must be equal."
-        )
+    if gauss_size < 0 or min(mirror) < 0:
+        msg = f"gauss_size {gauss_size!r} and mirror {mirror!r} are numbers of pixels: 0 or more."
         raise AweValueError(msg)
-    if not filter_size > 0:
-        msg = f"filter_size is a width in pixels: a number > 0, not {filter_size!r}."
-        raise AweValueError(msg)
-    dome = normalise_flat(dome, mask)
-    twilight = normalise_flat(twilight, mask)
-    bad = dome.bad | twilight.bad
+    result = normalise_flat(flats[0][1], mask)
+    level = result.level
+    for name, flat in flats[1:]:
+        sizes = (nightsky_size, 0) if name == "nightsky" else (filter_size, gauss_size)
+        result = _with_large_scales(result, normalise_flat(flat, mask), name, *sizes, mirror)
+    return NormalisedFlat(result.flat, level, result.bad)
+
+
+def _check_flats(flats, method):
+    """Refuse flats that are absent or of different shapes."""
+    for name, flat in flats:
+        words = _WORDS[name]
+        if flat is None:
+            msg = f"A master flat of type {method} ({COMBINE_TYPES[method]}) needs a {words} flat."
+            raise AweValueError(msg)
+        first = flats[0]
+        if np.shape(flat) != np.shape(first[1]):
+            msg = (
+                f"The {_WORDS[first[0]]} flat has shape {np.shape(first[1])}, the {words} flat "
+                f"{np.shape(flat)}: they must be equal."
+            )
+            raise AweValueError(msg)
+
+
+def _with_large_scales(fine, coarse, name, cell_size, gauss_size, mirror):
+    """Give a flat the large scales of another one."""
+    bad = fine.bad | coarse.bad
     if bad.all():
-        msg = "The dome flat and the twilight flat have no good pixel in common."
+        msg = f"The flat and the {_WORDS[name]} flat have no good pixel in common."
         raise AweValueError(msg)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(bad, np.float32(np.nan), twilight.flat / dome.flat)
-    result = normalise_flat(dome.flat * _smooth(ratio, filter_size), bad)
-    return NormalisedFlat(result.flat, dome.level, result.bad)
+        ratio = np.where(bad, np.float32(np.nan), coarse.flat / fine.flat)
+    # A sky that was masked in all frames leaves the fine flat as good as it was.
+    kept = fine.bad if name == "nightsky" else bad
+    smooth = _smooth(ratio, cell_size, gauss_size or cell_size, mirror)
+    return normalise_flat(fine.flat * smooth, kept)
 
 
-def _smooth(image, width):
+def _smooth(image, cell_size, width, mirror=(0, 0)):
     """Smooth an image with NaN by cell medians, a Gaussian and cubic interpolation."""
-    cell = max(1, int(width // 4))
+    cell = max(1, int(cell_size // 4))
     cells = _cell_medians(image, cell)
     sigma = width / np.sqrt(8 * np.log(2)) / cell
+    reach = [None if m == 0 else -(-int(m) // cell) for m in (mirror[1], mirror[0])]
     for _ in range(2):
         # First the holes are filled, since a mirror image about the edge needs all cells.
         known = np.isfinite(cells)
         sums, weights = np.where(known, cells, 0.0), known.astype(np.float64)
         mode = {"mode": "reflect", "reflect_type": "odd"} if known.all() else {"mode": "symmetric"}
         for axis in (0, 1):
-            sums = _gaussian(sums, sigma, axis, **mode)
-            weights = _gaussian(weights, sigma, axis, **mode)
+            sums = _gaussian(sums, sigma, axis, reach[axis], **mode)
+            weights = _gaussian(weights, sigma, axis, reach[axis], **mode)
         smooth = _quotient(sums, weights)
         if known.all():
             break
@@ -198,13 +256,15 @@ def _cell_medians(image, cell):
     return medians
 
 
-def _gaussian(array, sigma, axis, **mode):
+def _gaussian(array, sigma, axis, reach, **mode):
     """Smooth along an axis by a Gaussian cut at 4 sigma, the ends continued by `numpy.pad`."""
     half = int(np.ceil(4 * sigma))
+    near = half if reach is None else min(half, reach)
     weights = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
     weights /= weights.sum()
     array = np.moveaxis(array, axis, 0)
-    padded = np.pad(array, [(half, half), (0, 0)], **mode)
+    padded = np.pad(array, [(near, near), (0, 0)], **mode)
+    padded = np.pad(padded, [(half - near, half - near), (0, 0)], mode="edge")
     result = np.zeros(array.shape)
     for shift, factor in enumerate(weights):
         result += factor * padded[shift : shift + len(array)]

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from awe.base.errors import AweValueError
+from awe.pixels.backend import kernels
 
-__all__ = ["Amplifier", "amplifier_map", "assemble", "ccd_shape"]
+__all__ = ["Amplifier", "amplifier_map", "assemble", "assemble_stored", "ccd_shape"]
 
 
 class Amplifier(NamedTuple):
@@ -245,3 +246,46 @@ def assemble(arrays, amplifiers, levels=None, rows=None):
             profile = profile[near:far]
         np.subtract(block, profile, out=target, dtype=np.float32, casting="unsafe")
     return result
+
+
+def assemble_stored(stored, amplifiers, levels, rows, out, buffer, bias=None):
+    """Do what `assemble` does with rows as they are stored in files, and subtract a bias.
+
+    Parameters
+    ----------
+    stored : sequence
+        One for each raw array: has `shape`, `zero`, and ``read(y0, y1, out)``, which
+        gives rows of big-endian 16-bit integers with a sign, to which `zero` is to
+        be added.
+    amplifiers : sequence of Amplifier
+        All amplifiers of the CCD.
+    levels : sequence of OverscanLevel
+        What `overscan_levels` gives.
+    rows : tuple of int
+        Rows ``(y0, y1)`` of the assembled CCD, half-open.
+    out : array of float32
+        Shape ``(y1 - y0, nx)``; filled.
+    buffer : array of uint16
+        Room for so many rows of any raw array.
+    bias : array, optional
+        Bias of the whole CCD, in ADU. By default none.
+    """
+    first, last = rows
+    plane = np.empty((0, 0), dtype=np.float32)
+    if bias is not None:
+        plane = np.ascontiguousarray(bias, dtype=np.float32)
+    for amp, level in zip(amplifiers, levels, strict=True):
+        start, stop = max(amp.y, first), min(amp.y + amp.shape[0], last)
+        if start >= stop:
+            continue
+        near, far = start - amp.y, stop - amp.y
+        if amp.flip_y:
+            near, far = amp.shape[0] - far, amp.shape[0] - near
+        source = stored[amp.hdu]
+        raw = source.read(amp.data[0] + near, amp.data[0] + far, buffer)
+        profile = level.profile if level.profile.shape[0] == 1 else level.profile[near:far]
+        kernels("reduce").unpack(
+            raw, np.float32(source.zero), amp.data[2], (amp.flip_y, amp.flip_x),
+            profile.astype(np.float32), plane,
+            (first, start - first, amp.place[1].start, amp.place[1].stop), out,
+        )  # fmt: skip

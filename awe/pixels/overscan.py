@@ -6,7 +6,7 @@ import numpy as np
 
 from awe.base.errors import AweValueError
 from awe.pixels.geometry import amplifier_label, assemble, check_arrays
-from awe.pixels.stats import clip_sorted, median_variance, sorted_median
+from awe.pixels.stats import clip_values, median_variance, sorted_median
 
 __all__ = [
     "OVERSCAN_METHODS",
@@ -160,7 +160,8 @@ def _level(array, amplifier, method):
         axis = 1 if kind.endswith("x") else 0
         profile = np.expand_dims(sorted_median(region, axis), axis)
         count = region.shape[axis]
-    noise = _scatter((region - profile).astype(np.float32), count)
+    residuals = np.subtract(region, profile, dtype=np.float32, casting="unsafe")
+    noise = _scatter(residuals, count)
     error = noise * np.sqrt(median_variance(count))
     if method >= 9:
         profile = _smooth(profile[:, 0])[:, None]
@@ -173,11 +174,12 @@ def _level(array, amplifier, method):
 
 def _scatter(residuals, count):
     """Measure the clipped scatter of the pixels about the median of each `count` of them."""
-    residuals = np.sort(residuals[np.isfinite(residuals)], axis=None)
+    finite = np.isfinite(residuals)
+    residuals = residuals.reshape(-1) if finite.all() else residuals[finite]
     if count < 2 or residuals.size == 0:
         return np.nan
     # The median follows the pixels that it is of, which lowers their scatter.
-    return clip_sorted(residuals, 3.0, 5)[2] * np.sqrt(count / (count - 1))
+    return clip_values(residuals, 3.0, 5)[2] * np.sqrt(count / (count - 1))
 
 
 def _smooth(profile):

@@ -112,33 +112,49 @@ def _reduce(values, keep, centre, variance, use_median):
     return centre, count, error * np.sqrt(number * median_variance(number))
 
 
-def calibrate(ccd, bias, flat):
-    """Subtract the bias and divide by the flat.
+def calibrate(
+    ccd, *, bias=None, dark=None, dark_scale=1.0, flat=None, illumination=None, fringe=None,
+    fringe_scale=1.0,
+):  # fmt: skip
+    """Subtract bias and dark, divide by flat and illumination, subtract the fringes.
 
     Parameters
     ----------
     ccd : array
         Overscan-corrected CCD of shape ``(ny, nx)``, in ADU.
-    bias, flat : array or None
-        Same shape; None for none.
+    bias, dark, flat, illumination, fringe : array or None, optional
+        Same shape; by default none.
+    dark_scale, fringe_scale : float, optional
+        Factors of dark and fringe. The default is 1.
 
     Returns
     -------
     data : array of float64
-        The result; where the flat is not positive, not divided.
+        The result; not divided where flat or illumination are not positive.
     unusable : array of bool
-        True where the result is not finite or the flat not positive.
+        True there, and where the result is not finite.
     """
     data = np.array(ccd, dtype=np.float64)
     if bias is not None:
         data -= bias
-    unusable = ~np.isfinite(data)
-    if flat is not None:
-        flat = np.asarray(flat, dtype=np.float64)
-        usable = np.isfinite(flat) & (flat > 0)
-        data = np.where(usable, data / np.where(usable, flat, 1.0), data)
-        unusable |= ~usable
-    return data, unusable
+    if dark is not None:
+        data -= dark_scale * np.asarray(dark, dtype=np.float64)
+    response, usable = _response(data.shape, flat, illumination)
+    data = np.where(usable, data / response, data)
+    if fringe is not None:
+        data -= fringe_scale * np.asarray(fringe, dtype=np.float64)
+    return data, ~usable | ~np.isfinite(data)
+
+
+def _response(shape, *factors):
+    """Multiply the factors of the response; give it, 1 where unusable, and where it is usable."""
+    response, usable = np.ones(shape), np.ones(shape, dtype=bool)
+    for factor in factors:
+        if factor is not None:
+            factor = np.asarray(factor, dtype=np.float64)
+            usable &= np.isfinite(factor) & (factor > 0)
+            response *= np.where(usable, factor, 1.0)
+    return np.where(usable, response, 1.0), usable
 
 
 def local_signal(data):
@@ -170,24 +186,32 @@ def local_signal(data):
     return np.median(ring, axis=0)
 
 
-def weight(data, flat, masked, *, base_variance, bias_error, flat_error, gain):
+def weight(
+    data, *, masked, base_variance, gain, flat=None, illumination=None, dark=None, fringe=None,
+    bias_error=0.0, flat_error=0.0, dark_scale=1.0, fringe_scale=1.0,
+):  # fmt: skip
     """Compute the inverse variance of reduced pixels.
 
-    With S the signal under the pixel (`local_signal`) and f the flat,
-    ``variance = (base + bias_error^2 + max(S f, 0) / gain) / f^2 + (S flat_error / f)^2``.
+    With S the signal under the pixel (`local_signal`) and the fringe that was
+    subtracted, f the flat times the illumination, and D the dark, ``variance =
+    (base + bias_error^2 + max(S f + D, 0) / gain) / f^2 + (S flat_error / flat)^2``.
 
     Parameters
     ----------
     data : array
         Reduced image of shape ``(ny, nx)``, in ADU.
-    flat : array or None
-        The flat that it was divided by; None for 1.
     masked : array of bool
         Pixels of weight 0.
     base_variance, gain : float or array
         Variance of read noise and overscan level in ADU^2, and e-/ADU.
-    bias_error, flat_error : float or array
-        Standard errors of bias (ADU) and flat.
+    flat, illumination : array or None, optional
+        What it was divided by; by default 1.
+    dark, fringe : array or None, optional
+        What was subtracted, with their factors; by default 0.
+    bias_error, flat_error : float or array, optional
+        Standard errors of bias (ADU) and flat; 0 where not finite.
+    dark_scale, fringe_scale : float, optional
+        Factors of dark and fringe. The default is 1.
 
     Returns
     -------
@@ -195,11 +219,18 @@ def weight(data, flat, masked, *, base_variance, bias_error, flat_error, gain):
         Weights in ADU^-2, 0 where masked or where the variance is not known.
     """
     signal = local_signal(data)
-    flat = np.ones(data.shape) if flat is None else np.asarray(flat, dtype=np.float64)
-    usable = (flat > 0) & np.isfinite(flat) & np.isfinite(data) & ~np.asarray(masked, dtype=bool)
-    f = np.where(usable, flat, 1.0)
-    counts = np.maximum(signal * f, 0.0)
-    variance = base_variance + np.square(bias_error, dtype=np.float64) + counts / gain
-    variance = variance / f**2 + np.square(signal * flat_error / f)
+    if fringe is not None:
+        signal = signal + fringe_scale * np.asarray(fringe, dtype=np.float64)
+    f, usable = _response(data.shape, flat, illumination)
+    own = _response(data.shape, flat)[0]
+    counts = signal * f
+    if dark is not None:
+        counts = counts + dark_scale * np.asarray(dark, dtype=np.float64)
+    bias_error, flat_error = (
+        np.where(np.isfinite(e), e, 0.0).astype(np.float64) for e in (bias_error, flat_error)
+    )
+    variance = base_variance + np.square(bias_error) + np.maximum(counts, 0.0) / gain
+    variance = variance / f**2 + np.square(signal * flat_error / own)
+    usable &= np.isfinite(data) & ~np.asarray(masked, dtype=bool)
     usable &= np.isfinite(variance) & (variance > 0)
     return np.where(usable, 1.0 / np.where(usable, variance, 1.0), 0.0)

@@ -12,10 +12,12 @@ from awe.pixels.stats import MAD_TO_SIGMA, median_variance
 
 __all__ = ["ArrayStack", "Combined", "combine"]
 
-# Small blocks stay in the processor's cache; below some rows reading them costs more.
+# Small blocks stay in the processor's cache; below some rows reading them costs more, as long as
+# they do not take too much memory.
 _BLOCK_BYTES = 4 << 20
-_BLOCK_ROWS = 16
-_LANES = 512
+_BLOCK_ROWS = 8
+_MOST_BYTES = 24 << 20
+_CACHE_BYTES = 1 << 20
 
 
 class Combined(NamedTuple):
@@ -118,7 +120,9 @@ def combine(
     Parameters
     ----------
     stack : ArrayStack or the like
-        Gives ``len(stack)``, ``stack.shape`` and ``stack.rows(k, y0, y1)``.
+        Gives ``len(stack)``, ``stack.shape`` and ``stack.rows(k, y0, y1)``; or,
+        instead of the last, ``stack.fill(block, y0, y1)``, which fills an array of
+        float32 of shape ``(n, y1 - y0, nx)``.
     sigma_clip : float or None, optional
         Limit in standard deviations; None for no clip. The default is 3.
     read_noise : float or array, optional
@@ -162,19 +166,19 @@ def combine(
         np.empty((ny, nx), dtype=np.float32),
     )
     options = (sigma_clip, max_iterations, method == "median", scale)
-    height = min(ny, max(_BLOCK_ROWS, _BLOCK_BYTES // (4 * count * nx)))
-    buffer = np.empty((count, height, nx), dtype=np.float32)
+    size = 4 * count * nx
+    height = min(ny, max(1, _BLOCK_BYTES // size, min(_BLOCK_ROWS, _MOST_BYTES // size)))
+    buffer = np.empty(count * height * nx, dtype=np.float32)
     run = _rows_by_definition if kernels() is None else _rows_by_kernel
     for y0 in range(0, ny, height):
         y1 = min(y0 + height, ny)
-        block = buffer[:, : y1 - y0]
+        block = buffer[: count * (y1 - y0) * nx].reshape(count, y1 - y0, nx)
+        _fill(stack, block, y0, y1)
         for k in range(count):
-            block[k] = _read_rows(stack, k, y0, y1)
             if scale[k] != 1:
                 block[k] /= np.float32(scale[k])
         part = None if noise is None else [m if m.ndim == 0 else m[y0:y1] for m in noise]
-        for target, values in zip(result, run(block, part, *options), strict=True):
-            target[y0:y1] = values
+        run(block, part, *options, [plane[y0:y1] for plane in result])
     return result
 
 
@@ -231,6 +235,15 @@ def _noise_map(value, shape, name):
         raise AweValueError(msg) from err
 
 
+def _fill(stack, block, y0, y1):
+    """Fill a block with rows of all frames."""
+    if hasattr(stack, "fill"):
+        stack.fill(block, y0, y1)
+        return
+    for k, target in enumerate(block):
+        target[...] = _read_rows(stack, k, y0, y1)
+
+
 def _read_rows(stack, k, y0, y1):
     """Read rows of one frame and check their shape."""
     rows = stack.rows(k, y0, y1)
@@ -244,7 +257,7 @@ def _read_rows(stack, k, y0, y1):
     return rows
 
 
-def _rows_by_definition(block, noise, clip, max_iterations, use_median, scale):
+def _rows_by_definition(block, noise, clip, max_iterations, use_median, scale, target):
     """Combine a block of rows by the definition."""
     variance = None
     if noise is not None:
@@ -254,47 +267,56 @@ def _rows_by_definition(block, noise, clip, max_iterations, use_median, scale):
         def variance(centre):
             return base / factor**2 + np.maximum(centre, 0.0) / (gain * factor)
 
-    return ref.combine_rows(
+    values = ref.combine_rows(
         block, clip=clip, variance=variance, max_iterations=max_iterations, use_median=use_median
     )
+    for plane, result in zip(target, values, strict=True):
+        plane[...] = result
 
 
-def _rows_by_kernel(block, noise, clip, max_iterations, use_median, scale):
+def _rows_by_kernel(block, noise, clip, max_iterations, use_median, scale, target):
     """Combine a block of rows by the compiled kernels."""
     compiled = kernels()
     count, height, width = block.shape
-    pixels = height * width
-    values = block.reshape(count, pixels)
-    centre = np.empty(pixels, dtype=np.float32)
-    spread = np.empty(pixels if noise is None and clip is not None else 0, dtype=np.float32)
-    network = median_network(count)
     factors = np.array([MAD_TO_SIGMA * ref.mad_correction(n) for n in range(count + 1)])
-    compiled.centre_and_spread(values, *network, factors, _LANES, centre, spread)
-    if noise is not None:
-        base = np.broadcast_to(noise[0] ** 2, block.shape[1:]).reshape(-1)
-        inverse_gain = np.broadcast_to(1 / noise[1], block.shape[1:]).reshape(-1)
-    else:
-        base = inverse_gain = np.zeros(pixels, dtype=np.float32)
-        if spread.size:
-            base = np.repeat(np.median(spread.reshape(height, width), axis=1), width) ** 2
-    data, error = np.empty(pixels, dtype=np.float32), np.empty(pixels, dtype=np.float32)
-    kept = np.empty(pixels, dtype=np.uint16)
     widening = np.sqrt(np.arange(count + 1) * median_variance(np.arange(count + 1)))
-    compiled.clip_and_reduce(
-        values, centre, spread, np.ascontiguousarray(base), np.ascontiguousarray(inverse_gain),
-        1 / scale, np.inf if clip is None else float(clip), max_iterations, use_median,
-        noise is not None, factors, widening, _LANES, data, kept, error,
-    )  # fmt: skip
-    shape = (height, width)
-    return data.reshape(shape), kept.reshape(shape), error.reshape(shape)
+    robust = noise is None and clip is not None
+    # Few rows at a time, so that what is sorted is still in the cache when it is summed.
+    step = min(height, max(1, _CACHE_BYTES // (4 * count * width)))
+    pixels = step * width
+    ordered = np.zeros((-(-pixels // compiled.LANES), count * compiled.STRIDE), dtype=np.float32)
+    centre, spread = np.empty((2, pixels), dtype=np.float32)
+    number = np.empty(pixels, dtype=np.uint16)
+    floor = np.empty(step, dtype=np.float32)
+    values = block.reshape(count, -1)
+    for y in range(0, height, step):
+        rows = slice(y, min(y + step, height))
+        n = (rows.stop - y) * width
+        part = centre[:n], number[:n], spread[: n if robust else 0]
+        compiled.order(values, y * width, *sorting_network(count), factors, ordered, *part)
+        base = light = np.zeros(1, dtype=np.float32)
+        if noise is not None:
+            base, light = _noise_rows(noise, rows)
+        elif robust:
+            compiled.row_medians(part[2].reshape(-1, width), floor)
+            base = np.repeat(floor[: rows.stop - y], width) ** 2
+        compiled.clip_and_reduce(
+            values, y * width, ordered, *part, base, light,
+            1 / scale, np.inf if clip is None else float(clip), max_iterations, use_median,
+            noise is not None, factors, widening, *(plane[rows].reshape(-1) for plane in target),
+        )  # fmt: skip
+
+
+def _noise_rows(noise, rows):
+    """Give the noise model of some rows as the kernels take it, or one value for all."""
+    read_noise, gain = (m if m.ndim == 0 else m[rows] for m in noise)
+    both = np.square(read_noise), 1 / gain
+    return [np.ascontiguousarray(m, dtype=np.float32).reshape(-1) for m in both]
 
 
 @functools.lru_cache(maxsize=64)
-def median_network(count):
-    """Make the network of comparators that brings the middle of `count` values in place.
-
-    Batcher's odd-even merge sort, without the comparators on which the middle
-    does not depend.
+def sorting_network(count):
+    """Make a network of comparators that sorts `count` values: Batcher's odd-even merge sort.
 
     Parameters
     ----------
@@ -317,11 +339,5 @@ def median_network(count):
                         pairs.append((i + j, i + j + k))
             k //= 2
         p *= 2
-    needed = {(count - 1) // 2, count // 2}
-    used = []
-    for pair in reversed(pairs):
-        if needed.intersection(pair):
-            needed.update(pair)
-            used.append(pair)
-    table = np.array(used[::-1], dtype=np.int64).reshape(-1, 2)
+    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])

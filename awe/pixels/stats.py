@@ -1,6 +1,5 @@
 """Statistics of images: the clipped mean, median and standard deviation, and robust helpers."""
 
-import importlib
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +14,8 @@ MAD_TO_SIGMA = 1.482602218505602
 
 _CHUNK = 1 << 18
 _SAMPLE = 1 << 16
-# Twice this share of the pixels may be clipped on one side, as stars are, without a full sort.
-_MARGIN = 0.06
+# By how much quantiles of the whole may differ from those of the sample: eight standard errors.
+_MARGIN = 0.016
 
 
 class Imstat(NamedTuple):
@@ -83,20 +82,59 @@ def imstat(array, mask=None, *, sigma=3.0, max_iterations=5):
     if array.ndim != 2:
         msg = f"Statistics need an image of two axes (ny, nx), not an array of shape {array.shape}."
         raise AweValueError(msg)
+    mask = _check_mask(mask, array.shape)
+    if array.dtype == np.float32 and kernels() is not None and array.size > _SAMPLE:
+        return _by_kernel(np.ascontiguousarray(array), mask, sigma, max_iterations)
     good = _good_pixels(array, mask)
     if array.size == 0 or (good is not None and not good.any()):
-        msg = f"The image of shape {array.shape} has no good pixel, so it has no statistics."
-        raise AweValueError(msg)
+        raise _no_good_pixel(array.shape)
     low, high = _extremes(array, good)
     if array.dtype.kind in "iub" and array.dtype.itemsize <= 2:
         clipped = _clip_histogram(array, good, sigma, max_iterations)
     else:
         values = array.ravel() if good is None else array[good]
-        clipped = None
-        if kernels() is not None and values.dtype == np.float32 and values.size > _SAMPLE:
-            clipped = _clip_by_kernel(values, sigma, max_iterations)
-        if clipped is None:
-            clipped = clip_sorted(np.sort(values), sigma, max_iterations)
+        clipped = clip_sorted(np.sort(values), sigma, max_iterations)
+    return Imstat(
+        float(array[low]), float(array[high]), *clipped,
+        int(low[1]), int(low[0]), int(high[1]), int(high[0]),
+    )  # fmt: skip
+
+
+def _check_mask(mask, shape):
+    """Give a mask as an array, or None, after a check of its shape."""
+    if mask is None:
+        return None
+    mask = np.asarray(mask)
+    if mask.shape != shape:
+        msg = f"The mask has shape {mask.shape}, the image {shape}: they must be equal."
+        raise AweValueError(msg)
+    return mask
+
+
+def _no_good_pixel(shape):
+    """Make the error of an image without a good pixel."""
+    return AweValueError(f"The image of shape {shape} has no good pixel, so it has no statistics.")
+
+
+def _by_kernel(array, mask, sigma, max_iterations):
+    """Compute the statistics of an image of float32 by the compiled kernels."""
+    compiled = kernels("stats")
+    values = array.reshape(-1)
+    marks = np.empty(0, dtype=np.uint8)
+    places = values.argmin(), values.argmax()
+    if mask is not None or not np.isfinite(values[list(places)]).all():
+        if mask is not None:
+            mask = mask if mask.dtype in (bool, np.uint8) else mask != 0
+            marks = np.ascontiguousarray(mask).view(np.uint8).reshape(-1)
+        good = np.empty(values.size + 1, dtype=np.float32)
+        good = good[: compiled.gather_good(values, marks, good)]
+        if good.size == 0:
+            raise _no_good_pixel(array.shape)
+        places = [compiled.find_good(values, marks, v) for v in (good.min(), good.max())]
+    else:
+        good = values
+    clipped = clip_values(good, sigma, max_iterations)
+    low, high = (np.unravel_index(place, array.shape) for place in places)
     return Imstat(
         float(array[low]), float(array[high]), *clipped,
         int(low[1]), int(low[0]), int(high[1]), int(high[0]),
@@ -111,10 +149,6 @@ def _good_pixels(array, mask):
         if good.all():
             good = None
     if mask is not None:
-        mask = np.asarray(mask)
-        if mask.shape != array.shape:
-            msg = f"The mask has shape {mask.shape}, the image {array.shape}: they must be equal."
-            raise AweValueError(msg)
         good = mask == 0 if good is None else good & (mask == 0)
     return good
 
@@ -149,37 +183,94 @@ def clip_sorted(values, sigma, max_iterations):
     return mean, median, stdev, stop - start
 
 
-def _clip_by_kernel(values, sigma, max_iterations):
-    """Give what `clip_sorted` gives without a sort of all values, or None.
+def clip_values(values, sigma, max_iterations):
+    """Give what `clip_sorted` gives for finite values of float32 in any order, mostly unsorted.
 
-    Only the values between two quantiles of a sample, within which the medians
-    are expected, are sorted; None where a median lies elsewhere.
+    A sample tells roughly where the values will be clipped and where the
+    medians will lie. So one pass over all values is enough: it sums those that
+    are kept in any case, and collects those that are in doubt and those among
+    which the medians are. Where the sample has misled, all are sorted.
+
+    Parameters
+    ----------
+    values : array of float32
+        One axis, all finite, at least one.
+    sigma : float
+        Where to clip, in standard deviations.
+    max_iterations : int
+        How often to clip at most.
+
+    Returns
+    -------
+    mean, median, stdev : float
+        Of the values kept.
+    npix : int
+        Their number.
     """
-    compiled = importlib.import_module("awe.pixels.kernels_stats")
-    sample = np.sort(values[:: values.size // _SAMPLE | 1])
-    near, far = (sample[int((0.5 + d) * len(sample))] for d in (-_MARGIN, _MARGIN))
-    bracket = np.empty(int(3 * _MARGIN * values.size), dtype=np.float32)
-    offset, inside = compiled.gather_between(values, near, far, bracket)
-    if inside > bracket.size:
+    found = None
+    if kernels() is not None and values.size > _SAMPLE:
+        found = _clip_by_sample(values, sigma, max_iterations)
+    return clip_sorted(np.sort(values), sigma, max_iterations) if found is None else found
+
+
+def _clip_by_sample(values, sigma, max_iterations):
+    """Clip by one pass over all values; None where the sample has misled."""
+    step = values.size // min(_SAMPLE, values.size // 8) | 1
+    sample = np.sort(values[::step]).astype(np.float64)
+    margin = _MARGIN * np.sqrt(_SAMPLE / len(sample))
+    core, ranks, origin = _expect(sample, sigma, max_iterations, margin)
+    edges = [ranks[0] - margin * len(sample), ranks[1] + margin * len(sample) + 1]
+    bracket = [sample[int(np.clip(edge, 0, len(sample) - 1))] for edge in edges]
+    outside = np.empty(values.size // 4 + 4096, dtype=np.float32)
+    middle = np.empty(values.size // 6 + 4096, dtype=np.float32)
+    below, inside, out, between, first, second = kernels("stats").scan(
+        values, tuple(np.float32(core)), tuple(np.float32(bracket)), origin, outside, middle
+    )
+    if inside < 0:
         return None
-    bracket = np.sort(bracket[:inside])
-    origin = float(sample[len(sample) // 2])
-    low, high = -np.inf, np.inf
-    before = None
-    for _ in range(max_iterations + 1):
-        below, n, first, second = compiled.moments_between(values, low, high, origin)
-        if n == before:
-            break
-        ranks = [below + (n - 1) // 2 - offset, below + n // 2 - offset]
-        if ranks[0] < 0 or ranks[1] >= inside:
+    outside, middle = np.sort(outside[:out]), np.sort(middle[:between])
+    start, stop = 0, out
+    for iteration in range(max_iterations + 1):
+        n = inside + stop - start
+        places = [rank + start - below for rank in ((n - 1) // 2, n // 2)]
+        if n == 0 or places[0] < 0 or places[1] >= between:
             return None
-        median = 0.5 * (float(bracket[ranks[0]]) + float(bracket[ranks[1]]))
-        shift = first / n
-        mean, stdev = origin + shift, float(np.sqrt(max(second / n - shift * shift, 0.0)))
+        median = 0.5 * (float(middle[places[0]]) + float(middle[places[1]]))
+        rest = outside[start:stop].astype(np.float64) - origin
+        shift = (first + float(rest.sum())) / n
+        square = (second + float(np.dot(rest, rest))) / n
+        mean, stdev = origin + shift, float(np.sqrt(max(square - shift * shift, 0.0)))
+        low, high = median - sigma * stdev, median + sigma * stdev
+        if iteration == max_iterations:
+            break
+        if low > np.float32(core[0]) or high < np.float32(core[1]):
+            return None
         # A value once left out stays out, even where the limits move away again.
-        low, high = max(low, median - sigma * stdev), min(high, median + sigma * stdev)
-        before = n
+        near = max(start, _first_not_below(outside, low))
+        far = min(stop, out - _first_not_below(-outside[::-1], -high))
+        if (near, far) == (start, stop):
+            break
+        start, stop = near, far
     return mean, median, stdev, n
+
+
+def _expect(sample, sigma, max_iterations, margin):
+    """Clip a sorted sample; give the core that every clip leaves, ranks of the medians, a mean."""
+    start, stop = 0, len(sample)
+    core, ranks = [-np.inf, np.inf], [len(sample), 0]
+    for _ in range(max_iterations + 1):
+        n = stop - start
+        rank = start + n // 2
+        ranks = [min(ranks[0], rank), max(ranks[1], rank)]
+        median, mean, stdev = sample[rank], sample[start:stop].mean(), sample[start:stop].std()
+        near, far = median - (sigma - margin * 8) * stdev, median + (sigma - margin * 8) * stdev
+        core = [max(core[0], near), min(core[1], far)]
+        first = max(start, int(np.searchsorted(sample, median - sigma * stdev)))
+        last = min(stop, int(np.searchsorted(sample, median + sigma * stdev, side="right")))
+        if first >= last:
+            break
+        start, stop = first, last
+    return core, ranks, float(mean)
 
 
 def _first_not_below(ascending, limit):

@@ -15,6 +15,7 @@ from awe.base.version import __version__
 from awe.process.flags import decode
 from awe.process.parameters import parameters_class, resolve
 from awe.store import DBObject, current, persistent
+from awe.store.files import DataObject
 
 __all__ = ["Making", "ProcessTarget", "Product", "content_key_of"]
 
@@ -263,6 +264,9 @@ class Making:
         if not product.input_objects():
             msg = f"{type(product).__name__} cannot be made: it has no inputs."
             raise AweValueError(msg)
+        for _, each in product.input_objects():
+            if isinstance(each, DataObject) and each.is_committed:
+                each.check_file()
         product.make()
         product.overridden_inputs = self.overridden
         product.code_version = type(product).pixel_version

@@ -12,7 +12,8 @@ from awe.process.parameters import check_pars
 from awe.store import current
 from awe.store.commit import closure
 
-__all__ = ["Argument", "Failure", "Products", "Task", "TaskError", "Unit", "as_flag", "as_folder"]
+__all__ = ["Argument", "Failure", "Products", "Task", "TaskError", "Unit", "as_flag", "as_folder",
+           "failure_lines"]  # fmt: skip
 
 # Lines of a list of products.
 _MOST = 10
@@ -147,6 +148,37 @@ class Failure:
         first = (str(self.error).splitlines() or [""])[0]
         return f"{type(self.error).__name__}: {first}"
 
+    @property
+    def text(self):
+        """The whole reason."""
+        return str(self.error)
+
+
+def failure_lines(failures):
+    """Group failures by cause, as a person reads them.
+
+    Parameters
+    ----------
+    failures : iterable of Failure
+        Or anything with `label`, `cause` and `text`.
+
+    Returns
+    -------
+    list of str
+        Of each cause the count, some of the units, and what to do.
+    """
+    by_cause, lines = {}, []
+    for failure in failures:
+        by_cause.setdefault(failure.cause, []).append(failure)
+    for cause, alike in by_cause.items():
+        labels = ", ".join(f.label for f in alike[:3])
+        more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
+        lines.append(f"  {len(alike)} failed ({labels}{more}): {cause}")
+        whole = alike[0].text.splitlines()
+        rest = whole[1:] if whole and cause.endswith(whole[0]) else whole
+        lines += [f"    {line.strip()}" for line in rest]
+    return lines
+
 
 class _Scratch:
     """A folder for the files of one unit, removed at the latest when nobody refers to it."""
@@ -177,8 +209,8 @@ class _TaskMeta(type):
         for base in reversed(cls.__mro__):
             for argument in base.__dict__.get("arguments", ()):
                 collected[argument.name] = argument
-        for left_out in namespace.get("without", ()):
-            collected.pop(left_out, None)
+            for left_out in base.__dict__.get("without", ()):
+                collected.pop(left_out, None)
         cls._arguments = collected
 
     @property
@@ -309,13 +341,15 @@ class Task(metaclass=_TaskMeta):
             raise TaskError(f"{type(self).__name__} made nothing; the reasons stand above.")
         return self.products
 
-    def run_unit(self, unit):
+    def run_unit(self, unit, store=None):
         """Make one unit, and commit its products where that was asked for.
 
         Parameters
         ----------
         unit : Unit
             The unit.
+        store : callable, optional
+            Commits the products, which it is called with. By default `context.commit`.
 
         Returns
         -------
@@ -327,7 +361,7 @@ class Task(metaclass=_TaskMeta):
             products = self.make(unit, scratch.folder)
             new = closure(products)
             if self.commit:
-                current.context().commit(*products)
+                (store or current.context().commit)(*products)
             made_here = [o for o in new if scratch.holds(o)]
             if self.folder is not None:
                 self._leave(made_here)
@@ -381,16 +415,7 @@ class Task(metaclass=_TaskMeta):
         done = count - len(self.failures)
         lines = [f"{type(self).__name__}: {done} of {count} done, {len(self.products)} products "
                  f"{state}"]  # fmt: skip
-        by_cause = {}
-        for failure in self.failures:
-            by_cause.setdefault(failure.cause, []).append(failure)
-        for cause, failures in by_cause.items():
-            labels = ", ".join(f.label for f in failures[:3])
-            more = f" and {len(failures) - 3} more" if len(failures) > 3 else ""
-            lines.append(f"  {len(failures)} failed ({labels}{more}): {cause}")
-            whole = str(failures[0].error).splitlines()
-            rest = whole[1:] if whole and cause.endswith(whole[0]) else whole
-            lines += [f"    {line.strip()}" for line in rest]
+        lines += failure_lines(self.failures)
         return "\n".join(lines)
 
     def _raise_unexpected(self):

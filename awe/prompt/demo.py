@@ -15,7 +15,10 @@ _PROJECT = "DEMO"
 _START = datetime.datetime(2012, 6, 15, 3, 10, 0)
 _DATE = "2012-06-14"
 _OBJECT = "DEMO_FIELD"
-_STEPS = ("BiasTask", "DomeFlatTask", "TwilightFlatTask", "MasterFlatTask")
+_STEPS = (
+    "BiasTask", "HotPixelsTask", "DomeFlatTask", "ColdPixelsTask", "TwilightFlatTask",
+    "MasterFlatTask",
+)  # fmt: skip
 
 
 def run_demo(folder=None):
@@ -31,11 +34,14 @@ def run_demo(folder=None):
     int
         0, as an exit status.
     """
+    from awe.pixels import compile_all
     from awe.store import current
 
     began = time.perf_counter()
     context = current.context()
     folder = Path(folder or home() / "demo")
+    print("Compiling the pixel code (the first time after an installation, half a minute) ...")
+    compile_all()
     _enter_project(context)
     night = _night(folder)
     frames = _ingest(night)
@@ -107,7 +113,7 @@ def _ingest(night):
 def _calibrate():
     import importlib
 
-    print("Making bias and flats (the first run compiles the pixel code) ...")
+    print("Making bias, flats and maps of bad pixels ...")
     for name in _STEPS:
         task = getattr(importlib.import_module(f"awe.recipes.{name}"), name)
         task(instrument="OMEGACAM", date=_DATE, commit=True, folder=None).execute()
@@ -124,16 +130,18 @@ def _compare(night, reduced):
     """Print how the reduced frames compare with the noiseless scene that was simulated."""
     print("\nReduced frames against the truth, (reduced - truth) x sqrt(weight) over good pixels:")
     print(f"  {'CCD':<12} {'exposure':<20} {'mean':>7} {'stdev':>7} {'sky [ADU]':>10} "
-          f"{'true':>8} {'bad pixels':>10}")  # fmt: skip
+          f"{'true':>8} {'seeing':>7} {'cosmic rays':>12} {'bad pixels':>11}")  # fmt: skip
     for frame in reduced:
         truth = night.truth(frame.chip.name, frame.raw.raw_fits.filename)
         weight = frame.weight.data
-        good = (weight > 0) & ~np.asarray(truth.bad, bool)
+        good = weight > 0
         pull = ((frame.data - truth.scene_adu) * np.sqrt(weight))[good]
         true_sky = float(np.median(truth.scene_adu))
         print(
             f"  {frame.chip.name:<12} {frame.DATE_OBS:%Y-%m-%dT%H:%M:%S} "
             f"{pull.mean():>8.3f} {pull.std():>7.3f} {frame.sky:>10.2f} {true_sky:>8.2f} "
-            f"{frame.bad_count:>10}"
+            f'{frame.psf_radius:>6.2f}" {frame.weight.cosmic.cosmic_count:>12} '
+            f"{frame.weight.bad_count:>11}"
         )
-    print("  Cosmic rays, trails, hot and cold pixels are left out by the truth's masks.")
+    seeing = night.settings.seeing
+    print(f'  The night has a seeing of {seeing:.2f}"; good pixels are those of weight above 0.')

@@ -18,6 +18,9 @@ usage: awe                           open the awe> prompt
        awe ingest PATH ... [--instrument NAME] [--purpose KIND] [--commit]
                                      read FITS files; without --commit only say what would be done
        awe demo                      simulate a small night, reduce it and compare with the truth
+       awe dpu start [--workers N] | stop | status
+                                     the pool that runs jobs, and its web page; dpu.run(...)
+                                     starts the pool by itself
        awe verify [--repair]         check the store and its files; --repair moves orphan files away
        awe reindex                   rebuild the columns that queries run on
        awe --version | --help
@@ -142,6 +145,20 @@ def _demo(arguments):
         return run_demo()
 
 
+def _dpu(arguments):
+    parser = _parser("dpu", "The pool of processes that runs jobs: start it, stop it, look at it.")
+    parser.add_argument("what", choices=("start", "stop", "status"))
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="by default dpu_workers, or one for each core"
+    )
+    given = parser.parse_args(arguments)
+    from awe.prompt.scripts import session
+    from awe.services.commands import run_command
+
+    with session():
+        return run_command(given.what, "awe.prompt.namespace:open_session", given.workers)
+
+
 def _verify(arguments):
     parser = _parser("verify", "Check the store: objects, columns, links and files.")
     parser.add_argument(
@@ -189,6 +206,7 @@ _COMMANDS = {
     "-c": _command,
     "-h": _help,
     "demo": _demo,
+    "dpu": _dpu,
     "help": _help,
     "ingest": _ingest,
     "reindex": _reindex,

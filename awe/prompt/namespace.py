@@ -70,6 +70,7 @@ def open_session():
 
     view.enter()
     importlib.import_module("awe.model")
+    importlib.import_module("awe.dpu.jobs")
     users.load_user_files(report)
     if current.has_context():
         return current.context()
@@ -85,10 +86,16 @@ def build():
         Every persistent class and owned record, the user's own Tasks, and the helpers. Our Tasks
         come with `load_named`, so that a command which needs none does not wait for them.
     """
+    from awe.dpu.local import LocalProcessor
+    from awe.dpu.processor import Processor
     from awe.prompt.helptext import help_
 
     context = open_session()
-    names = {"context": context, "datetime": datetime, "help": help_, "ingest": ingest, "np": np}
+    opener = f"{__name__}:open_session"
+    names = {
+        "context": context, "datetime": datetime, "dpu": Processor(opener), "help": help_,
+        "ingest": ingest, "lpu": LocalProcessor(), "np": np,
+    }  # fmt: skip
     names.update(_classes())
     for module in users.user_modules():
         names.update(_public(module))

@@ -4,6 +4,7 @@ import datetime
 import math
 
 from awe.simulate import sphere
+from awe.simulate.exposures import SKY_KINDS
 from awe.simulate.layout import PIXEL_SCALE
 
 __all__ = ["extension_header", "filter_key", "primary_header"]
@@ -15,7 +16,10 @@ _DPR = {
     "twilight": ("CALIB", "FLAT,SKY", "IMAGE", "OMEGACAM_img_cal_twlight", "Twilight flats"),
     "science": ("SCIENCE", "OBJECT", "IMAGE,DITHER", "OMEGACAM_img_obs_dither", "Dithered imaging"),
     "standard": ("CALIB", "STD,ZEROPOINT", "IMAGE", "OMEGACAM_img_cal_zp", "Zero point"),
+    "dark": ("CALIB", "DARK", "IMAGE", "OMEGACAM_img_cal_dark", "Dark frames"),
+    "gain": ("CALIB", "FLAT,DOME", "IMAGE", "OMEGACAM_img_cal_dome_gain", "Dome flat pairs"),
 }
+_DARK = ("bias", "dark")
 _TECHNICAL_PROGRAM = "60.A-9800(A)"
 
 
@@ -181,7 +185,7 @@ def _detector_system(settings, exposure, number):
         ("DID", "ESO-VLT-DIC.CCDDCS,ESO-VLT-DIC.FCDDCS", "Dictionary"),
         ("EXP NO", number, "Unique exposure ID number"),
         ("EXP RDTTIME", 29.64, "image readout time"),
-        ("EXP TYPE", "Dark" if exposure.kind == "bias" else "Normal", "Exposure type"),
+        ("EXP TYPE", "Dark" if exposure.kind in _DARK else "Normal", "Exposure type"),
         ("EXP XFERTIM", 29.83, "image transfer time"),
         ("FRAM ID", 1, "Image sequencial number"),
         ("FRAM TYPE", "Normal", "Type of frame"),
@@ -276,6 +280,8 @@ def _calibration(exposure):
         "dome": "DailyDome",
         "twilight": "TwilightFlats",
         "standard": "SA113_zeropoint",
+        "dark": "Darks",
+        "gain": "DetectorGain",
     }[exposure.kind]
 
 
@@ -286,7 +292,7 @@ def _block_start(exposure):
 
 
 def _telescope(settings, exposure):
-    sky = exposure.kind not in ("bias", "dome")
+    sky = exposure.kind in SKY_KINDS
     end = exposure.date_obs + datetime.timedelta(seconds=exposure.exptime)
     alt, az = sphere.altitude_azimuth(exposure.ra, exposure.dec, exposure.date_obs)
     alt_end = sphere.altitude_azimuth(exposure.ra, exposure.dec, end)[0]

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from awe.simulate.layout import Ccd
+from awe.simulate.layout import Ccd, row_blocks
+from awe.simulate.patterns import axis_distance, fringe_pattern, scattered_light
+from awe.simulate.scene import ZERO_POINT
 
-__all__ = ["GAIN", "Detector", "axis_distance", "make_detector", "read_out"]
+__all__ = ["GAIN", "Detector", "make_detector", "read_out"]
 
 GAIN = 2.5
 """Typical gain in electrons per ADU."""
@@ -15,6 +17,8 @@ GAIN = 2.5
 _ADC_MAX = 65535
 # Real CCDs with a ridge in the bias.
 _RIDGED = (68, 90)
+# What random numbers are for: part of their seed, apart from the numbers of kinds.
+_FOR_DETECTOR, _FOR_WARM, _FOR_FRINGES = 101, 105, 106
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,21 @@ class Detector:
         Sensitivity, `(ny, nx)`, of mean 1 over the good pixels.
     sensitivity : float
         Electrons per photon at `flat` = 1, relative to an ideal CCD on axis.
-    hot, cold : numpy.ndarray
-        Masks, `(ny, nx)`.
+    hot, cold, warm : numpy.ndarray
+        Masks, `(ny, nx)`. `warm` pixels have a large dark current alone.
     hot_bias : numpy.ndarray
         What hot pixels add at zero exposure, in electrons, `(ny, nx)`.
     dark_rate : numpy.ndarray
-        What hot pixels add per second, in electrons, `(ny, nx)`.
+        Dark current in electrons per second, `(ny, nx)`.
     settling : numpy.ndarray
         Fall of the level from row to row of the frame as read, in ADU.
+    nonlinearity : float
+        Share of the signal that is missing at full well.
+    illumination : numpy.ndarray or None
+        Diffuse light over what the flat says, `(ny, nx)`, of mean 1 over the
+        good pixels when multiplied by `flat`; None for 1.
+    fringe : numpy.ndarray or None
+        Fringes as a share of the sky, `(ny, nx)`; None for 0.
     """
 
     ccd: Ccd
@@ -60,9 +71,13 @@ class Detector:
     sensitivity: float
     hot: np.ndarray
     cold: np.ndarray
+    warm: np.ndarray
     hot_bias: np.ndarray
     dark_rate: np.ndarray
     settling: np.ndarray
+    nonlinearity: float
+    illumination: np.ndarray | None
+    fringe: np.ndarray | None
 
     @property
     def good(self):
@@ -72,62 +87,48 @@ class Detector:
     @property
     def saturation(self):
         """Level in ADU of the raw frame at which a pixel is saturated."""
-        return min(float(_ADC_MAX), self.level + self.full_well / self.gain)
+        signal = self.full_well * (1 - self.nonlinearity)
+        return min(float(_ADC_MAX), self.level + signal / self.gain)
+
+    @property
+    def zero_point(self):
+        """Magnitude of a star that gives one electron per second at a flat of 1."""
+        return ZERO_POINT + 2.5 * math.log10(self.sensitivity)
 
 
-def axis_distance(ccd):
-    """Give the place of each pixel relative to the optical axis.
-
-    Parameters
-    ----------
-    ccd : awe.simulate.layout.Ccd
-        The CCD.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        `u` of shape `(1, nx)` and `v` of shape `(ny, 1)`: -1 to 1 from edge to
-        edge of the mosaic.
-    """
-    ny, nx = ccd.shape
-    u = (np.arange(nx) + 1 - ccd.axis[0]) / (4.2 * nx)
-    v = (np.arange(ny) + 1 - ccd.axis[1]) / (2.1 * ny)
-    return u[None, :], v[:, None]
-
-
-def make_detector(ccd, rng, *, hot, cold):
+def make_detector(ccd, settings):
     """Make a CCD.
 
     Parameters
     ----------
     ccd : awe.simulate.layout.Ccd
         Which CCD.
-    rng : numpy.random.Generator
-        Source of random numbers; the same for the same CCD of the same night.
-    hot, cold : int
-        Number of single hot and cold pixels; each CCD has a cold spot besides,
-        and every fourth a hot column.
+    settings : awe.simulate.settings.Settings
+        The night: its seed, how many hot, cold and warm pixels (each CCD has a
+        cold spot besides, and every fourth a hot column), dark current,
+        nonlinearity, fringes and scattered light.
 
     Returns
     -------
     Detector
-        Its properties.
+        Its properties, the same for the same CCD of the same night.
     """
+    rng = np.random.default_rng([settings.seed, _FOR_DETECTOR, ccd.number])
     gain = GAIN * rng.uniform(0.9, 1.1)
     read_noise = rng.uniform(4.2, 5.8)
     full_well = rng.uniform(145e3, 170e3)
     level = rng.uniform(200, 400)
     structure = _bias_structure(ccd, rng)
-    hot_mask, hot_bias, dark_rate = _hot_pixels(ccd, rng, hot)
-    cold_mask, loss = _cold_pixels(ccd, rng, cold)
-    cold_mask &= ~hot_mask
+    hot, hot_bias, dark_rate = _hot_pixels(ccd, rng, settings.hot)
+    cold, loss = _cold_pixels(ccd, rng, settings.cold)
+    cold &= ~hot
     sensitivity = rng.uniform(0.94, 1.06)
-    flat = _vignetting(ccd) * _dust(ccd, rng) * _pixel_response(ccd, rng)
-    flat = np.where(cold_mask, flat * loss, flat)
-    mean = float(flat[~(hot_mask | cold_mask)].mean(dtype=np.float64))
-    rows = ccd.raw_shape[0]
-    order = np.arange(rows) if ccd.overscan_on_top else np.arange(rows)[::-1]
-    settling = -rng.uniform(2, 5) * np.exp(-order / (0.04 * rows))
+    flat = _flat(ccd, rng)
+    flat[cold] *= loss[cold]
+    mean = float(flat[~(hot | cold)].mean(dtype=np.float64))
+    flat /= mean
+    settling = _settling(ccd, rng)
+    warm = _warm_pixels(ccd, settings, hot | cold, dark_rate)
     return Detector(
         ccd=ccd,
         gain=gain,
@@ -135,13 +136,17 @@ def make_detector(ccd, rng, *, hot, cold):
         full_well=full_well,
         level=level,
         structure=structure,
-        flat=(flat / mean).astype(np.float32),
+        flat=flat.astype(np.float32),
         sensitivity=sensitivity * mean,
-        hot=hot_mask,
-        cold=cold_mask,
+        hot=hot,
+        cold=cold,
+        warm=warm,
         hot_bias=hot_bias,
         dark_rate=dark_rate,
         settling=settling,
+        nonlinearity=settings.nonlinearity,
+        illumination=_illumination(ccd, settings, flat, ~(hot | cold)),
+        fringe=_fringe(ccd, settings),
     )
 
 
@@ -169,9 +174,13 @@ def read_out(detector, electrons, rng):
     level = detector.level + detector.settling + _drift(rng, rows)
     raw += level.astype(np.float32)[:, None]
     lit = raw[ccd.rows, ccd.columns]
-    lit += detector.structure
-    lit += electrons / detector.gain
-    return np.clip(np.rint(raw), 0, _ADC_MAX).astype(np.uint16)
+    for rows in row_blocks(ccd.shape):
+        lit[rows] += detector.structure[rows]
+        signal = electrons[rows]
+        if detector.nonlinearity:
+            signal = signal * (1 - detector.nonlinearity / detector.full_well * signal)
+        lit[rows] += signal / detector.gain
+    return _digitised(raw)
 
 
 def _drift(rng, rows):
@@ -182,15 +191,61 @@ def _drift(rng, rows):
     return 0.7 * np.convolve(white, kernel / math.sqrt((kernel**2).sum()), "valid")
 
 
+def _digitised(raw):
+    counts = np.empty(raw.shape, np.uint16)
+    for rows in row_blocks(raw.shape):
+        counts[rows] = np.clip(np.rint(raw[rows]), 0, _ADC_MAX)
+    return counts
+
+
+def _settling(ccd, rng):
+    rows = ccd.raw_shape[0]
+    order = np.arange(rows) if ccd.overscan_on_top else np.arange(rows)[::-1]
+    return -rng.uniform(2, 5) * np.exp(-order / (0.04 * rows))
+
+
 def _bias_structure(ccd, rng):
     ny, nx = ccd.shape
     x, y = np.linspace(0, 1, nx), np.linspace(0, 1, ny)[:, None]
     waves = rng.uniform(0.5, 1.5) * np.sin(2 * np.pi * (x * rng.uniform(0.5, 2) + rng.random()))
-    tilt = rng.uniform(-2, 2) * (y - 0.5) + rng.uniform(-2, 2) * (x - 0.5)
-    glow = rng.uniform(2, 6) * np.exp(-10 * (x + y))
+    tilt_y, tilt_x = rng.uniform(-2, 2), rng.uniform(-2, 2)
+    glow = rng.uniform(2, 6)
     columns = rng.normal(0, 0.5, nx)
     ridge = 15.0 * np.exp(-(((x - 0.6) / 0.03) ** 2)) if ccd.number in _RIDGED else 0.0
-    return (waves + tilt + glow + columns + ridge).astype(np.float32)
+    structure = np.empty(ccd.shape, np.float32)
+    for rows in row_blocks(ccd.shape):
+        tilt = tilt_y * (y[rows] - 0.5) + tilt_x * (x - 0.5)
+        shine = glow * np.exp(-10 * (x + y[rows]))
+        structure[rows] = waves + tilt + shine + columns + ridge
+    return structure
+
+
+def _illumination(ccd, settings, flat, good):
+    if settings.illumination == 0:
+        return None
+    light = scattered_light(ccd, settings.illumination)
+    mean = np.mean(light * flat, where=good)
+    return light / np.float32(mean)
+
+
+def _fringe(ccd, settings):
+    if settings.fringes == 0:
+        return None
+    rng = np.random.default_rng([settings.seed, _FOR_FRINGES, ccd.number])
+    return np.float32(settings.fringes) * fringe_pattern(ccd.shape, rng)
+
+
+def _warm_pixels(ccd, settings, taken, dark_rate):
+    """Choose the warm pixels, and add the dark current to that of the hot ones."""
+    rng = np.random.default_rng([settings.seed, _FOR_WARM, ccd.number])
+    mask = np.zeros(ccd.shape, bool)
+    where = rng.choice(mask.size, settings.warm, replace=False)
+    rates = 10 ** rng.uniform(0.7, 1.7, settings.warm)
+    free = ~taken.flat[where]
+    mask.flat[where[free]] = True
+    dark_rate.flat[where[free]] = rates[free]
+    dark_rate += np.float32(settings.dark_current)
+    return mask
 
 
 def _hot_pixels(ccd, rng, count):
@@ -222,9 +277,15 @@ def _cold_pixels(ccd, rng, count):
     return loss < 1, loss
 
 
-def _vignetting(ccd):
+def _flat(ccd, rng):
+    """Give vignetting, dust and the response of single pixels, of type float64."""
+    dust = _dust(ccd, rng)
+    response = _pixel_response(ccd, rng)
     u, v = axis_distance(ccd)
-    return 1 - 0.06 * (u**2 + v**2)
+    flat = np.empty(ccd.shape)
+    for rows in row_blocks(ccd.shape):
+        flat[rows] = (1 - 0.06 * (u**2 + v[rows] ** 2)) * dust[rows] * response[rows]
+    return flat
 
 
 def _dust(ccd, rng):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from awe.base.errors import AweValueError
 
-__all__ = ["FULL_SHAPE", "PIXEL_SCALE", "Ccd", "mosaic"]
+__all__ = ["FULL_SHAPE", "PIXEL_SCALE", "Ccd", "mosaic", "row_blocks"]
 
 FULL_SHAPE = (4100, 2048)
 """Light-sensitive pixels of a real CCD, `(ny, nx)`."""
@@ -19,6 +19,7 @@ _AXIS_Y = (8553, 4089, -58, -4521)
 _FULL_PRESCAN = 48
 _FULL_OVERSCAN_ROWS = 100
 _SMALLEST = 32
+_BLOCK_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,22 @@ def mosaic(ccds=32, shape=FULL_SHAPE):
         msg = f"A CCD has at least {_SMALLEST} x {_SMALLEST} pixels (ny, nx), not {shape!r}."
         raise AweValueError(msg)
     return tuple(_ccd(index, (int(shape[0]), int(shape[1]))) for index in range(ccds))
+
+
+def row_blocks(shape):
+    """Split an image into blocks of rows that stay in the processor's cache.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        `(ny, nx)`.
+
+    Returns
+    -------
+    list of slice
+        Of its rows, in order.
+    """
+    return [slice(row, row + _BLOCK_ROWS) for row in range(0, shape[0], _BLOCK_ROWS)]
 
 
 def _ccd(index, shape):

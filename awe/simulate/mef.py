@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["append_image", "seal", "write_primary"]
+__all__ = ["insert_image", "seal", "write_primary"]
 
 _BLOCK = 2880
 
@@ -16,12 +16,20 @@ def write_primary(path, header):
         The file; replaced where it exists.
     header : astropy.io.fits.Header
         Complete header without CHECKSUM and DATASUM.
+
+    Returns
+    -------
+    int
+        Number of bytes of the primary HDU.
     """
-    path.write_bytes(_sealed(header, b""))
+    return path.write_bytes(_sealed(header, b""))
 
 
-def append_image(path, header, data):
-    """Append an image of unsigned 16-bit integers to a file.
+def insert_image(path, header, data, *, primary, extension):
+    """Write an image of unsigned 16-bit integers into its place in a file.
+
+    Several processes may fill one file: all its extensions are of one size, so
+    that each knows where it stands.
 
     Parameters
     ----------
@@ -31,12 +39,18 @@ def append_image(path, header, data):
         Complete header (BITPIX 16, BZERO 32768) without CHECKSUM and DATASUM.
     data : numpy.ndarray
         Image of type uint16, `(ny, nx)`.
+    primary : int
+        Number of bytes of the primary HDU.
+    extension : int
+        Number of the extension, from 1.
     """
     # Unsigned values less 2**15 as signed ones: flip the highest bit.
     body = (data ^ np.uint16(0x8000)).astype(">u2").tobytes()
     body += bytes(-len(body) % _BLOCK)
-    with path.open("ab") as file:
-        file.write(_sealed(header, body))
+    head = _sealed(header, body)
+    with path.open("r+b") as file:
+        file.seek(primary + (extension - 1) * (len(head) + len(body)))
+        file.write(head)
         file.write(body)
 
 

@@ -7,15 +7,27 @@ from pathlib import Path
 
 from awe.base.errors import AweLookupError, AweValueError, did_you_mean
 from awe.base.utc import to_utc
+from awe.simulate.detector import make_detector
+from awe.simulate.exposures import KINDS, WITH_TRUTH, Exposure, plan
 from awe.simulate.layout import PIXEL_SCALE, mosaic
-from awe.simulate.run import WITH_TRUTH, run
+from awe.simulate.light import expose, star_fields
+from awe.simulate.run import run
 from awe.simulate.scene import BETA, ZERO_POINT
-from awe.simulate.settings import KINDS, Exposure, Settings, plan
-from awe.simulate.truth import chip_path, frame_path, load_truth
+from awe.simulate.settings import Settings
+from awe.simulate.standards import read_standards, standards_path, write_standards
+from awe.simulate.truth import (
+    chip_path,
+    chip_truth,
+    chip_values,
+    frame_path,
+    frame_values,
+    load,
+    make_truth,
+)
 
 __all__ = ["Night", "open_night", "simulate_night"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,30 @@ class Night:
         return self.of_kind("standard")
 
     @property
+    def darks(self):
+        """Files of the darks."""
+        return self.of_kind("dark")
+
+    @property
+    def gain_pairs(self):
+        """Files of the flats for the gain: two of each exposure time, one after the other."""
+        return self.of_kind("gain")
+
+    @property
+    def standard_file(self):
+        """File of the catalogue of standard stars, an ECSV table."""
+        return standards_path(self.folder)
+
+    @property
+    def standard_catalogue(self):
+        """Table of the standard stars: `ra`, `dec` in degrees and `mag`.
+
+        It holds stars of the standard field from 15 to 20 mag; None where
+        the night has no standard exposures. `id` is that of the stars of a truth.
+        """
+        return read_standards(self.folder)
+
+    @property
     def project(self):
         """Name of the project that the night is meant for."""
         return self.settings.project
@@ -115,24 +151,93 @@ class Night:
         Returns
         -------
         awe.simulate.truth.Truth
-            The truth.
+            The truth; where it was not kept, it is made again from the seed.
 
         Raises
         ------
         AweLookupError
             There is no such CCD or exposure.
         """
+        ccd = self._ccd(chip)
+        found = self._find(exposure)
+        known, frame = self._kept_chip(ccd), load(frame_path(self.folder, found, ccd), "stars")
+        if known is None or frame is None:
+            detector = make_detector(ccd, self.settings)
+            fields = star_fields(self.settings, [e for e in self.exposures if e.kind == found.kind])
+            known = chip_values(detector)
+            frame = frame_values(expose(self.settings, found, detector, fields))
+        return make_truth(known, frame, chip=chip, filename=found.filename)
+
+    def chip(self, chip):
+        """Give what is true of one CCD in every exposure.
+
+        Parameters
+        ----------
+        chip : str
+            Name of the CCD, such as ``'ESO_CCD_#65'``.
+
+        Returns
+        -------
+        awe.simulate.truth.ChipTruth
+            The truth; where it was not kept, it is made again from the seed.
+
+        Raises
+        ------
+        AweLookupError
+            There is no such CCD.
+        """
+        ccd = self._ccd(chip)
+        known = self._kept_chip(ccd)
+        if known is None:
+            known = chip_values(make_detector(ccd, self.settings))
+        return chip_truth(known, chip)
+
+    def simulate(self, exposure, *, truth=True, processes=1):
+        """Write the raw file of one exposure.
+
+        So a night too large for the disk can be made file by file, and each
+        removed when it is ingested.
+
+        Parameters
+        ----------
+        exposure : awe.simulate.exposures.Exposure
+            One of `exposures`.
+        truth : bool or sequence of str, optional
+            As for `simulate_night`. The default is True.
+        processes : int, optional
+            As for `simulate_night`. The default is 1.
+
+        Returns
+        -------
+        pathlib.Path
+            The file; one that is there is replaced by the same.
+
+        Raises
+        ------
+        AweLookupError
+            The night has no such exposure, or `truth` names no CCD of it.
+        AweValueError
+            The number of processes is not 1 or more.
+        """
+        if exposure not in self.exposures:
+            msg = f"{exposure!r} is no exposure of this night of {len(self.exposures)}."
+            raise AweLookupError(msg, remedy="Take one of night.exposures.")
+        self._write((exposure,), truth, processes)
+        return self.folder / exposure.filename
+
+    def _write(self, wanted, truth, processes):
+        keep = _kept(truth, self.chips)
+        _check_processes(processes)
+        run(self.folder, self.settings, self.exposures, wanted, keep=keep, processes=processes)
+
+    def _ccd(self, chip):
         if chip not in self.chips:
             msg = f"This night has no CCD {chip!r}.{did_you_mean(chip, self.chips)}"
             raise AweLookupError(msg)
-        found = self._find(exposure)
-        ccd = self.ccds[self.chips.index(chip)]
-        return load_truth(
-            chip_path(self.folder, ccd),
-            frame_path(self.folder, found, ccd),
-            chip=chip,
-            filename=found.filename,
-        )
+        return self.ccds[self.chips.index(chip)]
+
+    def _kept_chip(self, ccd):
+        return load(chip_path(self.folder, ccd), "dark_rate")
 
     def _find(self, wanted):
         known = [e for e in self.exposures if e.kind in WITH_TRUTH]
@@ -155,34 +260,7 @@ class Night:
         raise AweLookupError(msg)
 
 
-def simulate_night(
-    folder,
-    *,
-    instrument="OMEGACAM",
-    ccds=32,
-    shape=(128, 96),
-    biases=5,
-    domes=3,
-    twilights=3,
-    exposures=5,
-    standards=0,
-    start=datetime.datetime(2012, 6, 1, 8, 51, 44),
-    exptime=360.0,
-    filter="OCAM_r_SDSS",
-    object="KIDS_341.2_-32.1",
-    ra=341.2,
-    dec=-32.1,
-    project="TUTORIAL2015",
-    seed=1,
-    seeing=0.8,
-    sky=4.0,
-    stars=None,
-    cosmic_rays=None,
-    trail=True,
-    hot=None,
-    cold=None,
-    overwrite=False,
-):
+def simulate_night(folder, *, write=True, truth=True, processes=1, overwrite=False, **settings):
     """Simulate a night of raw frames and keep the truth beside.
 
     Every frame depends on the seed, its kind, its place in its template and its
@@ -194,47 +272,23 @@ def simulate_night(
     folder : str or pathlib.Path
         Where the raw files go, made where needed; the truth goes to its folder
         ``truth``.
-    instrument : str, optional
-        Only ``'OMEGACAM'``, the default.
-    ccds : int, optional
-        The first so many CCDs of the mosaic. The default is all 32.
-    shape : tuple of int, optional
-        Light-sensitive pixels of a CCD, `(ny, nx)`. The default is (128, 96);
-        the real CCDs have (4100, 2048).
-    biases, domes, twilights, exposures, standards : int, optional
-        Number of exposures of bias, dome flat, twilight flat, science field and
-        standard field. The defaults are 5, 3, 3, 5 and 0.
-    start : datetime.datetime or str, optional
-        Start of the science template, UTC. The default is 2012-06-01T08:51:44.
-    exptime : float, optional
-        Exposure time of the science frames in seconds. The default is 360.
-    filter : str, optional
-        Filter, with or without ``OCAM_``. The default is ``'OCAM_r_SDSS'``.
-    object : str, optional
-        Name of the target. The default is ``'KIDS_341.2_-32.1'``.
-    ra, dec : float, optional
-        Its position in degrees. The defaults are 341.2 and -32.1.
-    project : str, optional
-        Project that the night is meant for. The default is ``'TUTORIAL2015'``.
-    seed : int, optional
-        Seed of all random numbers. The default is 1.
-    seeing : float, optional
-        Full width at half maximum of a star in arcseconds. The default is 0.8.
-    sky : float, optional
-        Sky in electrons per second and pixel. The default is 4.
-    stars : float, optional
-        Mean number of stars per CCD. The default is one in 1000 pixels.
-    cosmic_rays : float, optional
-        Mean number of hits on a CCD in a science exposure. The default is 1.5
-        per square centimetre and minute, and 8 at least.
-    trail : bool, optional
-        Whether a satellite crosses the middle exposure. The default is True.
-    hot, cold : int, optional
-        Number of single hot and cold pixels per CCD. The default is one in
-        20,000 pixels, and 8 at least.
+    write : bool, optional
+        Whether to write all raw files now, the default; False to write them one
+        by one with `Night.simulate`.
+    truth : bool or sequence of str, optional
+        Whether the truth is kept in files, or of which CCDs. What is not kept is
+        made again from the seed when it is asked for, which takes as long as
+        the frame itself. The default is True.
+    processes : int, optional
+        How many CCDs are simulated at a time, each in a process of its own. The
+        default is 1.
     overwrite : bool, optional
         Whether a night that is in the folder may be replaced. The default is
         False.
+    **settings
+        What the night is made of: the arguments of
+        `awe.simulate.settings.Settings`, such as ``ccds``, ``shape``,
+        ``exposures`` and ``seed``.
 
     Returns
     -------
@@ -245,40 +299,37 @@ def simulate_night(
     ------
     AweValueError
         An argument that makes no night, or a folder that holds one already.
+    AweLookupError
+        `truth` names a CCD that the night has not.
     """
-    mosaic(ccds, shape)
-    settings = Settings.complete(
-        instrument=instrument,
-        ccds=ccds,
-        shape=shape,
-        biases=biases,
-        domes=domes,
-        twilights=twilights,
-        exposures=exposures,
-        standards=standards,
-        start=start,
-        exptime=exptime,
-        filter=filter,
-        object=object,
-        ra=float(ra),
-        dec=float(dec),
-        project=project,
-        seed=seed,
-        seeing=float(seeing),
-        sky=float(sky),
-        stars=stars,
-        cosmic_rays=cosmic_rays,
-        trail=trail,
-        hot=hot,
-        cold=cold,
-    )
-    settings.check()
-    night = Night(Path(folder), settings, tuple(plan(settings)))
+    complete = Settings.complete(**settings)
+    night = Night(Path(folder), complete, tuple(plan(complete)))
+    _kept(truth, night.chips)
+    _check_processes(processes)
     _make_room(night.folder, overwrite)
-    run(night.folder, settings, night.exposures)
+    if complete.standards:
+        write_standards(night.folder, star_fields(complete, night.exposures)["standard"])
+    if write:
+        night._write(night.exposures, truth, processes)
     # Last of all: a night that was broken off is not opened as a whole one.
     _description(night.folder).write_text(json.dumps(_described(night), indent=1) + "\n")
     return night
+
+
+def _kept(truth, chips):
+    """Give the names of the CCDs whose truth is kept."""
+    if isinstance(truth, bool):
+        return chips if truth else ()
+    for chip in truth:
+        if chip not in chips:
+            msg = f"There is no CCD {chip!r} to keep the truth of.{did_you_mean(chip, chips)}"
+            raise AweLookupError(msg)
+    return tuple(truth)
+
+
+def _check_processes(processes):
+    if not isinstance(processes, int) or processes < 1:
+        raise AweValueError(f"processes is a whole number, 1 or more, not {processes!r}.")
 
 
 def _make_room(folder, overwrite):
@@ -293,7 +344,8 @@ def _make_room(folder, overwrite):
     old = open_night(folder)
     path.unlink()
     truths = [frame_path(folder, e, ccd) for e in old.exposures for ccd in old.ccds]
-    for file in old.files + truths + [chip_path(folder, ccd) for ccd in old.ccds]:
+    truths += [chip_path(folder, ccd) for ccd in old.ccds]
+    for file in [*old.files, *truths, standards_path(folder)]:
         file.unlink(missing_ok=True)
 
 

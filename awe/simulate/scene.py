@@ -9,9 +9,12 @@ from awe.simulate.sphere import deproject, project
 
 __all__ = [
     "BETA",
+    "BRIGHT_LIMITS",
+    "FIELD_LIMITS",
     "STAR",
     "ZERO_POINT",
     "add_stars",
+    "mark_saturated",
     "moffat_width",
     "star_field",
     "stars_on",
@@ -34,16 +37,30 @@ STAR = np.dtype(
         ("y", "f8"),
         ("mag", "f8"),
         ("flux", "f8"),
+        ("peak", "f8"),
+        ("saturated", "?"),
     ]
 )
 """A star in the truth: id in the field, degrees, place from 0 in the light-sensitive
-area, magnitude, electrons in the exposure before the flat."""
+area, magnitude, electrons in the exposure at a flat of 1, of these in the pixel of its
+centre, and whether a pixel within half of its width (1 at least) is full."""
 
-_BRIGHT, _FAINT, _SLOPE = 15.0, 23.0, 0.2
+FIELD_LIMITS = (15.0, 23.0)
+"""Magnitudes of the brightest and the faintest stars of a field."""
+
+BRIGHT_LIMITS = (11.0, 16.0)
+"""Magnitudes of the stars that show on the bright sky of twilight."""
+
+_SLOPE = 0.2
 _DARK_ENOUGH = 0.05
+# Below this width in pixels the profile is integrated over each pixel; above, its
+# value at the middle of a pixel gives the flux to 1e-5.
+_SHARP = 3.0
+# Gauss-Legendre nodes and weights on a pixel.
+_NODES = ((-(0.15**0.5), 5 / 18), (0.0, 8 / 18), (0.15**0.5, 5 / 18))
 
 
-def star_field(rng, shape, stars, ra0, dec0, *, bright):
+def star_field(rng, shape, stars, ra0, dec0, *, bright, limits=FIELD_LIMITS):
     """Scatter stars over the whole mosaic and the margin that dithers reach.
 
     Parameters
@@ -59,6 +76,9 @@ def star_field(rng, shape, stars, ra0, dec0, *, bright):
     bright : bool
         Whether one CCD in four gets a star near its middle that saturates and
         bleeds.
+    limits : tuple of float, optional
+        Magnitudes of the brightest and the faintest of the others. The default
+        is `FIELD_LIMITS`.
 
     Returns
     -------
@@ -74,7 +94,7 @@ def star_field(rng, shape, stars, ra0, dec0, *, bright):
     x, y = rng.uniform(low_x, high_x, count), rng.uniform(low_y, high_y, count)
     # Counts grow by 10**(slope * magnitude), from the bright to the faint limit.
     share = rng.random(count)
-    low, high = 10 ** (_SLOPE * _BRIGHT), 10 ** (_SLOPE * _FAINT)
+    low, high = (10 ** (_SLOPE * limit) for limit in limits)
     mag = np.log10(low + share * (high - low)) / _SLOPE
     if bright and stars > 0:
         marked = [c for c in ccds if c.number % 4 == 1]
@@ -143,25 +163,63 @@ def add_stars(image, stars, alpha):
     image : numpy.ndarray
         Electrons, `(ny, nx)`, of type float64; changed in place.
     stars : numpy.ndarray
-        Of type `STAR`.
+        Of type `STAR`; their `peak` is set.
     alpha : float
-        Width of the profile in pixels.
+        Width of the profile in pixels. A star of less than 3 pixels FWHM is
+        integrated over each pixel; a wider one has the value at its middle.
     """
     ny, nx = image.shape
     for star in stars:
         peak = star["flux"] * (BETA - 1) / (math.pi * alpha**2)
         radius = math.ceil(alpha * max(2.0, (peak / _DARK_ENOUGH) ** (0.5 / BETA)))
         x0, y0 = round(star["x"]), round(star["y"])
+        middle = _profile(np.array([x0 - star["x"]]), np.array([y0 - star["y"]]), alpha)
+        star["peak"] = peak * middle[0, 0]
         left, right = max(0, x0 - radius), min(nx, x0 + radius + 1)
         low, high = max(0, y0 - radius), min(ny, y0 + radius + 1)
         if left >= right or low >= high:
             continue
-        dx2 = ((np.arange(left, right) - star["x"]) / alpha) ** 2
-        dy2 = ((np.arange(low, high) - star["y"]) / alpha) ** 2
-        image[low:high, left:right] += peak * (1 + dx2 + dy2[:, None]) ** -BETA
+        dx, dy = np.arange(left, right) - star["x"], np.arange(low, high) - star["y"]
+        image[low:high, left:right] += peak * _profile(dx, dy, alpha)
 
 
-def trail_ends(rng, shape):
+def _profile(dx, dy, alpha):
+    if alpha * 2 * math.sqrt(2 ** (1 / BETA) - 1) >= _SHARP:
+        return (1 + (dx / alpha) ** 2 + ((dy / alpha) ** 2)[:, None]) ** -BETA
+    profile = np.zeros((len(dy), len(dx)))
+    for x, weight_x in _NODES:
+        for y, weight_y in _NODES:
+            dx2, dy2 = ((dx + x) / alpha) ** 2, ((dy + y) / alpha) ** 2
+            profile += weight_x * weight_y * (1 + dx2 + dy2[:, None]) ** -BETA
+    return profile
+
+
+def mark_saturated(stars, full, alpha):
+    """Mark the stars whose core is saturated.
+
+    Parameters
+    ----------
+    stars : numpy.ndarray
+        Of type `STAR`; their `saturated` is set.
+    full : numpy.ndarray
+        Mask of full pixels, `(ny, nx)`.
+    alpha : float
+        Width of the profile in pixels.
+    """
+    ny, nx = full.shape
+    reach = max(1.0, alpha * math.sqrt(2 ** (1 / BETA) - 1))
+    for star in stars:
+        x, y = star["x"], star["y"]
+        if not (-0.5 < x < nx - 0.5 and -0.5 < y < ny - 0.5):
+            continue
+        left, low = max(0, math.ceil(x - reach)), max(0, math.ceil(y - reach))
+        near = full[low : math.floor(y + reach) + 1, left : math.floor(x + reach) + 1]
+        rows, columns = np.nonzero(near)
+        distance2 = (columns + left - x) ** 2 + (rows + low - y) ** 2
+        star["saturated"] = bool((distance2 <= reach**2).any())
+
+
+def trail_ends(rng, shape, angles=(15.0, 40.0)):
     """Choose the track of a satellite across the mosaic: it crosses the first CCD.
 
     Parameters
@@ -170,6 +228,9 @@ def trail_ends(rng, shape):
         Source of random numbers.
     shape : tuple of int
         Light-sensitive pixels of a CCD, `(ny, nx)`.
+    angles : tuple of float, optional
+        Least and greatest angle to the rows, in degrees. The default is 15 and
+        40.
 
     Returns
     -------
@@ -180,7 +241,7 @@ def trail_ends(rng, shape):
     first = mosaic(1, shape)[0]
     x = rng.uniform(0.35, 0.65) * shape[1] - first.axis[0]
     y = rng.uniform(0.35, 0.65) * shape[0] - first.axis[1]
-    angle = rng.uniform(math.radians(15), math.radians(40))
+    angle = rng.uniform(math.radians(angles[0]), math.radians(angles[1]))
     far = 12.0 * max(shape)
     dx, dy = far * math.cos(angle), far * math.sin(angle)
     return x - dx, y - dy, x + dx, y + dy

@@ -1,127 +1,203 @@
-"""What a simulated night is made of, and when each exposure begins."""
+"""What a simulated night is made of."""
 
 import datetime
-from dataclasses import asdict, dataclass
-
-import numpy as np
+from dataclasses import asdict, dataclass, fields, replace
 
 from awe.base.errors import AweValueError, did_you_mean
 from awe.base.utc import to_utc
-from awe.simulate.layout import FULL_SHAPE, PIXEL_SCALE
-from awe.simulate.sphere import LATITUDE, deproject, night_of, sidereal_time
+from awe.simulate.layout import PIXEL_SCALE, mosaic
 
-__all__ = ["KINDS", "Exposure", "Settings", "plan"]
+__all__ = ["Settings"]
 
-KINDS = ("bias", "dome", "twilight", "science", "standard")
-"""Kinds of exposure in the order in which a night takes them."""
-
-_WHOLE = ("biases", "domes", "twilights", "exposures", "standards", "hot", "cold", "seed")
+_WHOLE = (
+    "biases",
+    "domes",
+    "twilights",
+    "exposures",
+    "standards",
+    "darks",
+    "hot",
+    "cold",
+    "warm",
+    "seed",
+)
+_FLOATS = (
+    "exptime",
+    "dark_exptime",
+    "sky",
+    "stars",
+    "cosmic_rays",
+    "dark_current",
+    "ra",
+    "dec",
+    "seeing",
+)
+_NOT_NEGATIVE = _FLOATS[:6]
+# What is at most how large: more is no small effect, and makes negative light.
+_SHARES = {"nonlinearity": 0.3, "fringes": 0.5, "illumination": 0.3}
 _PIXEL_CM = 0.0015
-_READOUT = datetime.timedelta(seconds=40)
-_ACQUISITION = datetime.timedelta(seconds=24, milliseconds=318)
-_PAUSE = datetime.timedelta(minutes=5)
-# Local mean time, hours after noon: bias, dome, twilight.
-_HOURS = {"bias": 3.0, "dome": 3.75, "twilight": 5.7}
-_LAST_HOUR = 18.6
-_STANDARD_AFTER = datetime.timedelta(minutes=47, seconds=12)
-# Steps of the dither on the real mosaic, in pixels: 25" and 85".
-_DITHER = (25 / PIXEL_SCALE, 85 / PIXEL_SCALE)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Arguments of a night, complete: nothing is left to choose.
+    """What a night is made of.
 
     Parameters
     ----------
-    instrument, filter, object, project : str
-        Names.
-    ccds : int
-        Number of CCDs.
-    shape : tuple of int
-        Light-sensitive pixels of a CCD, `(ny, nx)`.
-    biases, domes, twilights, exposures, standards : int
-        Number of exposures.
-    start : datetime.datetime
-        Start of the science template, naive, in UTC.
-    exptime : float
-        Seconds.
-    ra, dec : float
-        Degrees.
-    seed : int
-        Seed of all random numbers.
-    seeing : float
-        Full width at half maximum in arcseconds.
-    sky : float
-        Electrons per second and pixel.
-    stars, cosmic_rays : float
-        Mean number per CCD.
-    trail : bool
-        Whether a satellite crosses the middle exposure.
-    hot, cold : int
-        Number of single pixels per CCD.
+    instrument : str, optional
+        Only ``'OMEGACAM'``, the default.
+    ccds : int, optional
+        The first so many CCDs of the mosaic. The default is all 32.
+    shape : tuple of int, optional
+        Light-sensitive pixels of a CCD, `(ny, nx)`. The default is (128, 96);
+        the real CCDs have (4100, 2048).
+    biases, domes, twilights, exposures, standards : int, optional
+        Number of exposures of bias, dome flat, twilight flat, science field and
+        standard field. The defaults are 5, 3, 3, 5 and 0.
+    start : datetime.datetime or str, optional
+        Start of the science template, UTC. The default is 2012-06-01T08:51:44.
+    exptime : float, optional
+        Exposure time of the science frames in seconds. The default is 360.
+    filter : str, optional
+        Filter, with or without ``OCAM_``. The default is ``'OCAM_r_SDSS'``.
+    object : str, optional
+        Name of the target. The default is ``'KIDS_341.2_-32.1'``.
+    ra, dec : float, optional
+        Its position in degrees. The defaults are 341.2 and -32.1.
+    project : str, optional
+        Project that the night is meant for. The default is ``'TUTORIAL2015'``.
+    seed : int, optional
+        Seed of all random numbers. The default is 1.
+    seeing : float, optional
+        Full width at half maximum of a star in arcseconds; a pixel has 0.213.
+        The default is 0.8.
+    sky : float, optional
+        Sky in electrons per second and pixel, on an ideal CCD on axis; up to a
+        tenth less or more on a real one (`Truth.sky`). The default is 4.
+    stars : float, optional
+        Mean number of stars per CCD. The default is one in 1000 pixels.
+    cosmic_rays : float, optional
+        Mean number of hits on a CCD in a science, standard or dark exposure.
+        The default is 1.5 per square centimetre and minute of a science
+        exposure, and 8 at least.
+    trail : bool or str, optional
+        Whether a satellite crosses the middle science exposure, the default;
+        ``'all'`` for one in each, at any angle.
+    hot, cold : int, optional
+        Number of single hot and cold pixels per CCD. The default is one in
+        20,000 pixels, and 8 at least.
+    darks : int, optional
+        Number of dark exposures. The default is 0.
+    dark_exptime : float, optional
+        Exposure time of the darks in seconds. The default is 300.
+    dark_current : float, optional
+        Electrons per second of every pixel. The default is 0.
+    warm : int, optional
+        Number of single pixels per CCD of large dark current whose bias is
+        right. The default is that of hot ones where there are darks or a dark
+        current, and else 0.
+    gain_pairs : sequence of float, optional
+        Exposure times in seconds of pairs of dome flats for the gain. The lamp
+        gives 3100 electrons per second: the CCDs are full after 46 to 55 s.
+        The default is none.
+    nonlinearity : float, optional
+        Share of the signal that is missing at full well; it grows as the signal
+        does. The default is 0.
+    fringes : float, optional
+        Amplitude of the fringes as a share of the sky. The default is 0.
+    illumination : float, optional
+        Amplitude, over the mosaic, of the share of scattered light in flats and
+        sky, which stars do not have. The default is 0.
+    trail_peak : float, optional
+        Electrons in the middle of a trail, in units of the noise of the sky. The
+        default is 500 electrons.
+    twilight_stars : float, optional
+        Mean number of stars per CCD in twilight flats, which are dithered, of 11
+        to 16 mag so that they show. The default is a field as faint and as rich
+        as that of the science exposures.
     """
 
-    instrument: str
-    filter: str
-    object: str
-    project: str
-    ccds: int
-    shape: tuple
-    biases: int
-    domes: int
-    twilights: int
-    exposures: int
-    standards: int
-    start: datetime.datetime
-    exptime: float
-    ra: float
-    dec: float
-    seed: int
-    seeing: float
-    sky: float
-    stars: float
-    cosmic_rays: float
-    trail: bool
-    hot: int
-    cold: int
+    instrument: str = "OMEGACAM"
+    ccds: int = 32
+    shape: tuple = (128, 96)
+    biases: int = 5
+    domes: int = 3
+    twilights: int = 3
+    exposures: int = 5
+    standards: int = 0
+    start: datetime.datetime = datetime.datetime(2012, 6, 1, 8, 51, 44)
+    exptime: float = 360.0
+    filter: str = "OCAM_r_SDSS"
+    object: str = "KIDS_341.2_-32.1"
+    ra: float = 341.2
+    dec: float = -32.1
+    project: str = "TUTORIAL2015"
+    seed: int = 1
+    seeing: float = 0.8
+    sky: float = 4.0
+    stars: float | None = None
+    cosmic_rays: float | None = None
+    trail: bool | str = True
+    hot: int | None = None
+    cold: int | None = None
+    darks: int = 0
+    dark_exptime: float = 300.0
+    dark_current: float = 0.0
+    warm: int | None = None
+    gain_pairs: tuple = ()
+    nonlinearity: float = 0.0
+    fringes: float = 0.0
+    illumination: float = 0.0
+    trail_peak: float | None = None
+    twilight_stars: float | None = None
 
     @classmethod
-    def complete(cls, *, shape, start, exptime, stars, cosmic_rays, hot, cold, **others):
-        """Fill in what depends on the size of the CCDs.
+    def complete(cls, **values):
+        """Fill in what depends on the size of the CCDs, and check.
 
         Parameters
         ----------
-        shape : tuple of int
-            Light-sensitive pixels of a CCD, `(ny, nx)`.
-        start : datetime.datetime or str
-            Start of the science template, UTC.
-        exptime : float
-            Seconds.
-        stars, cosmic_rays, hot, cold : float or None
-            Number per CCD; None for one that befits the size.
-        **others
-            The other attributes.
+        **values
+            Any of the attributes; None for one that befits the others.
 
         Returns
         -------
         Settings
-            The settings, not checked.
+            The settings.
+
+        Raises
+        ------
+        AweValueError
+            An unknown name, or what `check` refuses.
         """
-        pixels = shape[0] * shape[1]
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise AweValueError(f"A night has no {name!r}.{did_you_mean(name, known)}")
+        given = cls(**values)
+        mosaic(given.ccds, given.shape)
+        pixels = given.shape[0] * given.shape[1]
         # The sky over Paranal: 1.5 hits per square centimetre and minute.
-        hits = max(8.0, 1.5 * exptime / 60 * pixels * _PIXEL_CM**2)
+        hits = max(8.0, 1.5 * given.exptime / 60 * pixels * _PIXEL_CM**2)
         defects = max(8, pixels // 20_000)
-        return cls(
-            shape=tuple(int(n) for n in shape),
-            start=to_utc(start),
-            exptime=float(exptime),
-            stars=pixels / 1000 if stars is None else float(stars),
-            cosmic_rays=hits if cosmic_rays is None else float(cosmic_rays),
-            hot=defects if hot is None else hot,
-            cold=defects if cold is None else cold,
-            **others,
+        befitting = {
+            "stars": pixels / 1000,
+            "cosmic_rays": hits,
+            "hot": defects,
+            "cold": defects,
+            "warm": defects if given.darks or given.dark_current else 0,
+        }
+        chosen = {k: v for k, v in befitting.items() if getattr(given, k) is None}
+        settings = replace(given, **chosen)
+        settings = replace(
+            settings,
+            shape=tuple(int(n) for n in given.shape),
+            start=to_utc(given.start),
+            gain_pairs=tuple(float(t) for t in given.gain_pairs),
+            **{name: float(getattr(settings, name)) for name in _FLOATS},
         )
+        settings.check()
+        return settings
 
     def as_json(self):
         """Give the settings as values that JSON knows.
@@ -131,7 +207,8 @@ class Settings:
         dict
             Names and values.
         """
-        return asdict(self) | {"start": self.start.isoformat(), "shape": list(self.shape)}
+        lists = {"shape": list(self.shape), "gain_pairs": list(self.gain_pairs)}
+        return asdict(self) | lists | {"start": self.start.isoformat()}
 
     @classmethod
     def from_json(cls, values):
@@ -148,7 +225,7 @@ class Settings:
             The same settings.
         """
         start = datetime.datetime.fromisoformat(values["start"])
-        return cls(**values | {"start": start, "shape": tuple(values["shape"])})
+        return cls.complete(**values | {"start": start})
 
     def check(self):
         """Refuse what cannot be simulated.
@@ -156,7 +233,8 @@ class Settings:
         Raises
         ------
         AweValueError
-            An unknown instrument, a negative number, or nothing to do.
+            An unknown instrument, a number out of its range, or a text that no
+            header can hold.
         """
         if self.instrument != "OMEGACAM":
             hint = did_you_mean(self.instrument, ["OMEGACAM"])
@@ -170,183 +248,28 @@ class Settings:
             value = getattr(self, name)
             if not (isinstance(value, str) and value.isascii() and value.isprintable()):
                 raise AweValueError(f"{name} is a text of ASCII letters, not {value!r}.")
-        if max(self.hot, self.cold) > self.shape[0] * self.shape[1]:
-            raise AweValueError(f"A CCD of {self.shape} pixels cannot have so many hot or cold.")
-        for name in ("exptime", "sky", "stars", "cosmic_rays"):
+        if max(self.hot, self.cold, self.warm) > self.shape[0] * self.shape[1]:
+            msg = f"A CCD of {self.shape} pixels cannot have so many hot, cold or warm."
+            raise AweValueError(msg)
+        self._check_light()
+
+    def _check_light(self):
+        for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise AweValueError(f"{name} is 0 or more, not {getattr(self, name)!r}.")
+        for name, most in _SHARES.items():
+            if not 0 <= getattr(self, name) <= most:
+                msg = f"{name} is a share from 0 to {most}, not {getattr(self, name)!r}."
+                raise AweValueError(msg)
+        if not all(time > 0 for time in self.gain_pairs):
+            msg = f"gain_pairs are exposure times in seconds above 0, not {self.gain_pairs}."
+            raise AweValueError(msg)
+        if self.trail not in (True, False, "all"):
+            raise AweValueError(f"trail is True, False or 'all', not {self.trail!r}.")
+        for name in ("trail_peak", "twilight_stars"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise AweValueError(f"{name} is 0 or more, not {value!r}.")
         if not self.seeing * 2 > PIXEL_SCALE:
             msg = f"seeing is in arcseconds, above {PIXEL_SCALE / 2}, not {self.seeing!r}."
             raise AweValueError(msg)
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """One exposure of the night.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
-    index : int
-        Place within its template, from 0.
-    count : int
-        Number of exposures of the template.
-    template_start : datetime.datetime
-        Start of the template, naive, in UTC.
-    date_obs : datetime.datetime
-        Start of the exposure, naive, in UTC, to the millisecond.
-    exptime : float
-        Seconds.
-    ra, dec : float
-        Pointing in degrees.
-    object : str
-        Name of the target.
-    """
-
-    kind: str
-    index: int
-    count: int
-    template_start: datetime.datetime
-    date_obs: datetime.datetime
-    exptime: float
-    ra: float
-    dec: float
-    object: str
-
-    @property
-    def stem(self):
-        """Name of the file without its ending."""
-        return f"OMEGA.{self.date_obs.isoformat(timespec='milliseconds')}"
-
-    @property
-    def filename(self):
-        """Name of the file."""
-        return self.stem + ".fits"
-
-    def as_json(self):
-        """Give the exposure as values that JSON knows.
-
-        Returns
-        -------
-        dict
-            Names and values.
-        """
-        times = {name: getattr(self, name).isoformat() for name in ("template_start", "date_obs")}
-        return asdict(self) | times
-
-    @classmethod
-    def from_json(cls, values):
-        """Make an exposure from what `as_json` gave.
-
-        Parameters
-        ----------
-        values : dict
-            Names and values.
-
-        Returns
-        -------
-        Exposure
-            The same exposure.
-        """
-        parse = datetime.datetime.fromisoformat
-        times = {name: parse(values[name]) for name in ("template_start", "date_obs")}
-        return cls(**values | times)
-
-
-def plan(settings):
-    """Lay out the exposures of a night in time.
-
-    Parameters
-    ----------
-    settings : Settings
-        What to take.
-
-    Returns
-    -------
-    list of Exposure
-        In the order of time.
-
-    Raises
-    ------
-    AweValueError
-        The science template begins before the twilight flats are done, or in
-        the light of the morning.
-    """
-    noon = night_of(settings.start)
-    exposures = []
-    free = noon
-    for kind, count in zip(KINDS[:3], _counts(settings)[:3], strict=True):
-        start = max(noon + datetime.timedelta(hours=_HOURS[kind]), free)
-        exposures += _template(settings, kind, count, start.replace(microsecond=0))
-        free = _end(exposures, free)
-    free = max(free, noon + datetime.timedelta(hours=_HOURS["twilight"]))
-    last = noon + datetime.timedelta(hours=_LAST_HOUR)
-    if not free <= settings.start <= last:
-        msg = (
-            f"The science template cannot begin at {settings.start.isoformat()}: on this night "
-            f"it is dark and the calibrations are done between {free.isoformat()} and "
-            f"{last.isoformat()} (UTC)."
-        )
-        raise AweValueError(msg)
-    exposures += _template(settings, "science", settings.exposures, settings.start)
-    start = max(_end(exposures, free), settings.start + _STANDARD_AFTER)
-    exposures += _template(settings, "standard", settings.standards, start.replace(microsecond=0))
-    return exposures
-
-
-def _counts(settings):
-    return (
-        settings.biases,
-        settings.domes,
-        settings.twilights,
-        settings.exposures,
-        settings.standards,
-    )
-
-
-def _end(exposures, free):
-    if not exposures:
-        return free
-    last = exposures[-1]
-    return last.date_obs + datetime.timedelta(seconds=last.exptime) + _READOUT + _PAUSE
-
-
-def _template(settings, kind, count, start):
-    exposures = []
-    when = start + _ACQUISITION
-    for index in range(count):
-        exptime = _exptime(settings, kind, index)
-        ra, dec, name = _target(settings, kind, index, start)
-        exposures.append(Exposure(kind, index, count, start, when, exptime, ra, dec, name))
-        # No two read-outs take the same time to the millisecond.
-        jitter = datetime.timedelta(milliseconds=(index * 377 + 211) % 1000)
-        when += datetime.timedelta(seconds=exptime) + _READOUT + jitter
-    return exposures
-
-
-def _exptime(settings, kind, index):
-    if kind == "bias":
-        return 0.0
-    if kind == "dome":
-        return 10.0
-    if kind == "twilight":
-        return 4.0 + 3.0 * index
-    return settings.exptime if kind == "science" else 60.0
-
-
-def _target(settings, kind, index, start):
-    if kind in ("bias", "dome"):
-        name = "BIAS" if kind == "bias" else "FLAT,DOME"
-        return round(sidereal_time(start), 6), LATITUDE, name
-    zoom_y, zoom_x = (min(a / b, 1) for a, b in zip(settings.shape, FULL_SHAPE, strict=True))
-    east = -_DITHER[0] * zoom_x * index * PIXEL_SCALE / 3600
-    north = _DITHER[1] * zoom_y * index * PIXEL_SCALE / 3600
-    if kind == "twilight":
-        ra0, dec0, name = round(sidereal_time(start)), -30.0, "FLAT,SKY"
-    elif kind == "standard":
-        ra0, dec0, name = 325.375, 0.499, "STD,ZEROPOINT"
-    else:
-        ra0, dec0, name = settings.ra, settings.dec, settings.object
-    ra, dec = deproject(np.float64(east), np.float64(north), ra0, dec0)
-    return round(float(ra), 6), round(float(dec), 6), name

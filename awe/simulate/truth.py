@@ -1,17 +1,37 @@
-"""What is known of a simulated CCD frame, kept in files beside the night."""
+"""What is known of a simulated CCD and of its frames, kept in files beside the night."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Truth", "chip_path", "frame_path", "load_truth", "save_chip", "save_frame"]
+__all__ = [
+    "ChipTruth",
+    "Truth",
+    "chip_path",
+    "chip_truth",
+    "chip_values",
+    "frame_path",
+    "frame_values",
+    "load",
+    "make_truth",
+]
 
 _BITS = {"saturated": 1, "bled": 2}
+_CHIP_NUMBERS = (
+    "gain",
+    "read_noise",
+    "level",
+    "saturation",
+    "full_well",
+    "nonlinearity",
+    "zero_point",
+)
+_CHIP_IMAGES = ("structure", "flat", "hot", "cold", "warm", "hot_bias", "dark_rate")
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is true of one CCD in one science exposure.
+class ChipTruth:
+    """What is true of one CCD in every exposure of a night.
 
     All images are `(ny, nx)` of the light-sensitive area, as in a reduced
     frame: without prescan and overscan. Positions count from 0 there.
@@ -20,8 +40,6 @@ class Truth:
     ----------
     chip : str
         Name of the CCD.
-    filename : str
-        Name of the raw file.
     gain : float
         Electrons per ADU.
     read_noise : float
@@ -30,48 +48,89 @@ class Truth:
         Mean bias in the overscan, in ADU.
     saturation : float
         ADU of the raw frame at which a pixel is saturated.
-    sky : float
-        Sky in electrons per pixel, at a flat of 1.
-    scene : numpy.ndarray
-        Sky and stars without noise, saturation, cosmic rays or trail, in
-        electrons at a flat of 1, of type float32.
+    full_well : float
+        Electrons at which a pixel is saturated.
+    nonlinearity : float
+        Share of the signal that is missing at full well: `e` electrons are read
+        as `e * (1 - nonlinearity * e / full_well)`.
+    zero_point : float
+        Magnitude of a star that gives one electron per second at a flat of 1.
     structure : numpy.ndarray
         Bias above the level, without hot pixels, in ADU.
     flat : numpy.ndarray
         Flat field, of mean 1 over the good pixels.
-    hot, cold, saturated, bled, cosmic, trail : numpy.ndarray
-        Masks. `saturated` pixels are full; `bled` ones took in charge of full
-        ones; `trail` is where the satellite left more than half of the noise.
+    hot, cold, warm : numpy.ndarray
+        Masks. `warm` pixels have a large dark current and a right bias.
     hot_bias : numpy.ndarray
         What hot pixels hold at zero exposure, in electrons.
-    cosmic_electrons, trail_electrons : numpy.ndarray
-        What cosmic rays left, and what the satellite left at a flat of 1.
-    trail_ends : numpy.ndarray
-        `[[x, y], [x, y]]` where the trail leaves the CCD, of shape `(2, 2)`, or
-        `(0, 2)` where there is none.
-    stars : numpy.ndarray
-        Of type `awe.simulate.scene.STAR`: place, magnitude and flux in
-        electrons at a flat of 1. Stars beyond the edge, whose wings may reach the
-        CCD, are among them.
+    dark_rate : numpy.ndarray
+        Dark current in electrons per second.
+    illumination : numpy.ndarray
+        Diffuse light over what `flat` says: flats and sky are brighter by it,
+        stars are not. The mean of its product with `flat` is 1 over the good
+        pixels: a master flat is that product.
+    fringe : numpy.ndarray
+        Fringes of science and standard exposures, as a share of the sky.
     """
 
     chip: str
-    filename: str
     gain: float
     read_noise: float
     level: float
     saturation: float
-    sky: float
-    scene: np.ndarray
+    full_well: float
+    nonlinearity: float
+    zero_point: float
     structure: np.ndarray
     flat: np.ndarray
     hot: np.ndarray
     cold: np.ndarray
+    warm: np.ndarray
+    hot_bias: np.ndarray
+    dark_rate: np.ndarray
+    illumination: np.ndarray
+    fringe: np.ndarray
+
+
+@dataclass(frozen=True)
+class Truth(ChipTruth):
+    """What is true of one CCD in one science or standard exposure.
+
+    It has the attributes of `ChipTruth` besides.
+
+    Parameters
+    ----------
+    filename : str
+        Name of the raw file.
+    sky : float
+        Sky in electrons per pixel, at a flat and an illumination of 1.
+    scene : numpy.ndarray
+        Sky (with the scattered light of `illumination`) and stars without noise,
+        dark current, fringes, saturation, cosmic rays or trail, in electrons at
+        a flat of 1, of type float32. A perfect reduction, illumination
+        corrected and fringes subtracted, gives it.
+    saturated, bled, cosmic, trail : numpy.ndarray
+        Masks. `saturated` pixels are full; `bled` ones took in charge of full
+        ones; `trail` is where the satellite left more than half of the noise.
+    cosmic_electrons, trail_electrons : numpy.ndarray
+        What cosmic rays deposited, in electrons, and what the satellite left at a
+        flat of 1.
+    trail_ends : numpy.ndarray
+        `[[x, y], [x, y]]` where the trail leaves the CCD, of shape `(2, 2)`, or
+        `(0, 2)` where there is none.
+    stars : numpy.ndarray
+        Of type `awe.simulate.scene.STAR`: place, magnitude, flux and peak in
+        electrons at a flat of 1, and whether it is saturated. Stars beyond the
+        edge, whose wings may reach the CCD, are among them.
+    """
+
+    filename: str
+    sky: float
+    scene: np.ndarray
     saturated: np.ndarray
     bled: np.ndarray
     cosmic: np.ndarray
     trail: np.ndarray
-    hot_bias: np.ndarray
     cosmic_electrons: np.ndarray
     trail_electrons: np.ndarray
     trail_ends: np.ndarray
@@ -85,8 +144,13 @@ class Truth:
     @property
     def bad(self):
         """Mask of all pixels that a reduction should not trust, `(ny, nx)`."""
-        static = self.hot | self.cold | self.saturated
-        return static | self.bled | self.cosmic | self.trail
+        static = self.hot | self.cold | self.warm
+        return static | self.saturated | self.bled | self.cosmic | self.trail
+
+    @property
+    def trail_peak(self):
+        """Electrons at a flat of 1 in the brightest pixel of the trail; 0 without one."""
+        return float(self.trail_electrons.max())
 
 
 def chip_path(folder, ccd):
@@ -114,7 +178,7 @@ def frame_path(folder, exposure, ccd):
     ----------
     folder : pathlib.Path
         Folder of the night.
-    exposure : awe.simulate.settings.Exposure
+    exposure : awe.simulate.exposures.Exposure
         The exposure.
     ccd : awe.simulate.layout.Ccd
         The CCD.
@@ -127,72 +191,109 @@ def frame_path(folder, exposure, ccd):
     return folder / "truth" / f"{exposure.stem}_{ccd.extension}.npz"
 
 
-def save_chip(path, detector):
-    """Write what is the same in every exposure of a CCD.
+def chip_values(detector):
+    """Give what a file keeps of a CCD.
 
     Parameters
     ----------
-    path : pathlib.Path
-        The file.
     detector : awe.simulate.detector.Detector
         The CCD.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        For `numpy.savez_compressed` and `chip_truth`.
     """
-    np.savez_compressed(
-        path,
-        gain=detector.gain,
-        read_noise=detector.read_noise,
-        level=detector.level,
-        saturation=detector.saturation,
-        structure=detector.structure,
-        flat=detector.flat,
-        hot=detector.hot,
-        cold=detector.cold,
-        hot_bias=detector.hot_bias,
-    )
+    values = {name: np.asarray(getattr(detector, name)) for name in _CHIP_NUMBERS + _CHIP_IMAGES}
+    for name in ("illumination", "fringe"):
+        image = getattr(detector, name)
+        # Few nights have one: an empty array costs nothing.
+        values[name] = np.zeros((0, 0), np.float32) if image is None else image
+    return values
 
 
-def save_frame(path, *, sky, scene, saturated, bled, cosmic, trail, stars):
-    """Write what is true of one CCD in one exposure.
+def frame_values(frame):
+    """Give what a file keeps of one CCD in one exposure.
+
+    Parameters
+    ----------
+    frame : awe.simulate.light.Frame
+        The frame.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        For `numpy.savez_compressed` and `make_truth`.
+    """
+    flags = frame.saturated * np.uint8(_BITS["saturated"]) | frame.bled * np.uint8(_BITS["bled"])
+    return {
+        "sky": np.float64(frame.sky),
+        "scene": frame.scene.astype(np.float32),
+        "flags": flags,
+        "cosmic_pixels": frame.cosmic[0],
+        "cosmic_values": frame.cosmic[1],
+        # Nearly all frames have no trail: an empty array costs nothing.
+        "trail": frame.trail[0] if len(frame.trail[1]) else np.zeros((0, 0), np.float32),
+        "trail_ends": frame.trail[1],
+        "stars": frame.stars,
+    }
+
+
+def load(path, needed):
+    """Read what a file keeps of a CCD or a frame.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
-    sky : float
-        Electrons per pixel at a flat of 1.
-    scene : numpy.ndarray
-        Electrons at a flat of 1, `(ny, nx)`.
-    saturated, bled : numpy.ndarray
-        Masks, `(ny, nx)`.
-    cosmic : tuple of numpy.ndarray
-        Indices into the flattened image and electrons.
-    trail : tuple of numpy.ndarray
-        Electrons at a flat of 1, `(ny, nx)`, and ends, `(2, 2)` or `(0, 2)`.
-    stars : numpy.ndarray
-        The stars.
+    needed : str
+        A name that it must hold.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray or None
+        What was written; None where there is no file, or an older awe wrote it.
     """
-    flags = saturated * np.uint8(_BITS["saturated"]) | bled * np.uint8(_BITS["bled"])
-    np.savez_compressed(
-        path,
-        sky=sky,
-        scene=scene.astype(np.float32),
-        flags=flags,
-        cosmic_pixels=cosmic[0],
-        cosmic_values=cosmic[1],
-        # Nearly all frames have no trail: an empty array costs nothing.
-        trail=trail[0] if len(trail[1]) else np.zeros((0, 0), np.float32),
-        trail_ends=trail[1],
-        stars=stars,
-    )
+    if not path.is_file():
+        return None
+    with np.load(path) as file:
+        return dict(file) if needed in file else None
 
 
-def load_truth(chip_path, frame_path, *, chip, filename):
-    """Read what is true of one CCD in one exposure.
+def chip_truth(values, chip):
+    """Make the truth of a CCD.
 
     Parameters
     ----------
-    chip_path, frame_path : pathlib.Path
-        Files written by `save_chip` and `save_frame`.
+    values : dict of str to numpy.ndarray
+        What `chip_values` gave.
+    chip : str
+        Name of the CCD.
+
+    Returns
+    -------
+    ChipTruth
+        All of it.
+    """
+    return ChipTruth(chip=chip, **_chip_attributes(values))
+
+
+def _chip_attributes(values):
+    shape = values["flat"].shape
+    attributes = dict(values) | {name: float(values[name]) for name in _CHIP_NUMBERS}
+    for name, blank in (("illumination", 1.0), ("fringe", 0.0)):
+        if values[name].size == 0:
+            attributes[name] = np.full(shape, blank, np.float32)
+    return attributes
+
+
+def make_truth(chip_values, frame_values, *, chip, filename):
+    """Make the truth of one CCD in one exposure.
+
+    Parameters
+    ----------
+    chip_values, frame_values : dict of str to numpy.ndarray
+        What the functions of these names gave.
     chip : str
         Name of the CCD.
     filename : str
@@ -203,27 +304,25 @@ def load_truth(chip_path, frame_path, *, chip, filename):
     Truth
         All of it.
     """
-    with np.load(chip_path) as file:
-        values = dict(file)
-    with np.load(frame_path) as file:
-        values |= dict(file)
-    scalars = ("gain", "read_noise", "level", "saturation", "sky")
-    values |= {name: float(values[name]) for name in scalars}
-    flags = values.pop("flags")
-    cosmic = np.zeros(flags.shape, np.float32)
-    cosmic.flat[values.pop("cosmic_pixels")] = values.pop("cosmic_values")
-    trail = values.pop("trail")
-    if trail.size == 0:
-        trail = np.zeros(flags.shape, np.float32)
-    noise = np.sqrt(values["sky"] + values["read_noise"] ** 2)
+    known, values = _chip_attributes(chip_values), frame_values
+    shape = values["flags"].shape
+    sky = float(values["sky"])
+    cosmic = np.zeros(shape, np.float32)
+    cosmic.flat[values["cosmic_pixels"]] = values["cosmic_values"]
+    trail = values["trail"] if values["trail"].size else np.zeros(shape, np.float32)
+    noise = np.sqrt(sky + known["read_noise"] ** 2)
     return Truth(
         chip=chip,
         filename=filename,
-        **values,
-        saturated=(flags & _BITS["saturated"]) > 0,
-        bled=(flags & _BITS["bled"]) > 0,
+        **known,
+        sky=sky,
+        scene=values["scene"],
+        saturated=(values["flags"] & _BITS["saturated"]) > 0,
+        bled=(values["flags"] & _BITS["bled"]) > 0,
         cosmic=cosmic > 0,
         cosmic_electrons=cosmic,
         trail=trail > 0.5 * noise,
         trail_electrons=trail,
+        trail_ends=values["trail_ends"],
+        stars=values["stars"],
     )

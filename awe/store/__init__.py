@@ -9,7 +9,7 @@ from awe.store.kinds import Table
 from awe.store.objects import DBObject, OwnedRecord, Restricted, UnknownObject
 from awe.store.people import Project, User
 
-_OBJECTS_BETWEEN_COLLECTIONS = 10_000
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 __all__ = [
     "DBObject",

@@ -1,5 +1,7 @@
 """Persistent attributes: on an instance the value, on the class a term of a query."""
 
+import functools
+
 from awe.base.errors import AweAttributeError, AweTypeError, did_you_mean
 from awe.store import registry
 from awe.store.kinds import LinkKind, ListKind, OwnedKind, kind_of
@@ -88,9 +90,7 @@ class Attribute:
 
     def __get__(self, obj, owner=None):
         if obj is None:
-            from awe.store.terms import Term
-
-            return Term(_first_step(owner, self))
+            return _term_class()(_first_step(owner, self))
         return obj._value_of(self)
 
     def __set__(self, obj, value):
@@ -198,6 +198,14 @@ def _is_computed(declared, inverse):
     return stored is not None and isinstance(stored.kind, LinkKind)
 
 
+@functools.cache
+def _term_class():
+    # The module of terms knows this one; to import it each time would cost more than the term.
+    from awe.store.terms import Term
+
+    return Term
+
+
 def _first_step(cls, attribute):
     """Give the path of one attribute of a class, the same one each time."""
     paths = cls.__dict__.get("_paths")
@@ -223,20 +231,23 @@ class Path:
     def __init__(self, cls, attributes):
         self.cls = cls
         self.attributes = attributes
+        # The last step.
+        self.attribute = attributes[-1]
         self._column = None
+        self._kind = None
         # What was asked of a path once is asked again with the next query.
         self._halves = None
         self._steps = {}
 
     @property
-    def attribute(self):
-        """The last step."""
-        return self.attributes[-1]
-
-    @property
     def kind(self):
         """The kind of the last step; a field of a list of records is a list."""
-        kind = self.attributes[-1].kind
+        if self._kind is None:
+            self._kind = self._find_kind()
+        return self._kind
+
+    def _find_kind(self):
+        kind = self.attribute.kind
         for attribute in self.attributes[:-1]:
             if isinstance(attribute.kind, ListKind):
                 return ListKind(kind)

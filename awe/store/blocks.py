@@ -60,18 +60,16 @@ def system_columns(rows):
     dict of str to (spec, column)
         The domain is 0 where an object was deleted.
     """
-    raws = [
-        (0, 0, 0, 0, 0)
-        if r is None
-        else (r.domain, r.serial, r.committed, *_id_halves(r.object_id))
-        for r in rows
-    ]
-    return columns_from_rows(SYSTEM_FIELDS, raws)
-
-
-def _id_halves(object_id):
-    high = int.from_bytes(object_id[:8], "big", signed=True)
-    return high, int.from_bytes(object_id[8:], "big", signed=True)
+    nobody = (bytes(16), 0, 0, 0)
+    ids, *numbers = zip(
+        *(nobody if r is None else (r.object_id, r.domain, r.serial, r.committed) for r in rows),
+        strict=True,
+    )
+    high, low = np.frombuffer(b"".join(ids), ">i8").reshape(-1, 2).T
+    return {
+        name: (spec, NumberColumn(spec, np.array(values, np.int64)))
+        for (name, spec), values in zip(SYSTEM_FIELDS, (*numbers, high, low), strict=True)
+    }
 
 
 class SegmentBlock:
@@ -188,16 +186,26 @@ class TailBlock:
         self._rows = rows_between(extent, self.start, extent.count)
         self._columns = None
         self._fields = None
+        self._domains = None
 
     def zone(self, path):
-        """Give None: the tail has no zones.
+        """Give the zone of the domains, which each query asks for, and None of all else.
 
         Parameters
         ----------
         path : str
             The column: an attribute, or a field of one, such as ``'imstat.max'``.
+
+        Returns
+        -------
+        tuple or None
+            As of a segment.
         """
-        return
+        if path != "$domain":
+            return None
+        if self._domains is None:
+            self._domains = self.column(path).zone()
+        return self._domains
 
     def column(self, path):
         """Give the column of a path.
@@ -251,7 +259,7 @@ def rows_between(extent, start, stop):
     """
     rows = []
     for number in range(start // PAGE_ROWS, -(-stop // PAGE_ROWS)):
-        page_rows = extent.pages[number].rows
+        page_rows = extent.page(number).rows
         low = max(start - number * PAGE_ROWS, 0)
         rows += page_rows[low : stop - number * PAGE_ROWS]
     return rows
@@ -303,7 +311,7 @@ def compact(session, extent):
     while extent.count - extent.in_segments >= TAIL_ROWS:
         stop = min(extent.count, extent.in_segments + LARGEST)
         _append(extent, _segment_from_rows(session, extent, extent.in_segments, stop))
-        extent.in_segments = stop
+        extent.shorten_tail(stop)
         _merge(session, extent)
 
 
@@ -370,10 +378,12 @@ def make_segment(start, count, columns):
 
 
 def _merge(session, extent):
+    """Join the last segments as soon as they fill one of the next level."""
     for level in LEVELS[1:]:
         run = []
         for segment in reversed(extent.segments):
-            if segment.count >= level:
+            # One that is nearly full stays as it is, or each commit would write it once more.
+            if segment.count > level - level // 4:
                 break
             run.insert(0, segment)
         total = sum(s.count for s in run)
@@ -383,27 +393,45 @@ def _merge(session, extent):
 
 
 def _joined(session, extent, run):
-    """Join segments into ones of at most the largest size."""
-    groups, group = [], []
-    for segment in run:
-        if group and sum(s.count for s in group) + segment.count > LARGEST:
-            groups.append(group)
-            group = []
-        group.append(segment)
-    groups.append(group)
-    for group in groups:
-        if len(group) == 1:
-            yield group[0]
-            continue
-        blocks = [SegmentBlock(session, extent, s) for s in group]
-        specs = {}
-        for segment in group:
-            for path, spec in segment.specs.items():
-                specs[path] = merged_spec(spec, specs.get(path, spec))
-        columns = {}
-        for path, spec in specs.items():
-            columns[path] = (spec, concatenate([_as_spec(b.column(path), spec) for b in blocks]))
-        yield make_segment(group[0].start, sum(s.count for s in group), columns)
+    """Join segments end to end, and cut them into ones of the largest size and a rest."""
+    blocks = [SegmentBlock(session, extent, s) for s in run]
+    stop = run[-1].start + run[-1].count
+    for first in range(run[0].start, stop, LARGEST):
+        last = min(first + LARGEST, stop)
+        parts = []
+        for block, segment in zip(blocks, run, strict=True):
+            low, high = max(first, block.start), min(last, block.start + block.count)
+            if low < high:
+                parts.append((block, segment, slice(low - block.start, high - block.start)))
+        if len(parts) == 1 and last - first == parts[0][0].count:
+            yield parts[0][1]
+        else:
+            made = make_segment(first, last - first, _joined_columns(parts))
+            # Who stores on and on would else hold all columns twice.
+            for record in (*made.columns.values(), *_records_of(parts)):
+                record.let_go()
+            yield made
+
+
+def _records_of(parts):
+    return [record for _, segment, _ in parts for record in segment.columns.values()]
+
+
+def _joined_columns(parts):
+    """Give the columns of some parts of segments: (block, segment, slice of its rows)."""
+    specs = {}
+    for _, segment, _ in parts:
+        for path, spec in segment.specs.items():
+            specs[path] = merged_spec(spec, specs.get(path, spec))
+    columns = {}
+    for path, spec in specs.items():
+        pieces = []
+        for block, segment, rows in parts:
+            column = _as_spec(block.column(path), spec)
+            whole = rows.stop - rows.start == segment.count
+            pieces.append(column if whole else column.take(rows))
+        columns[path] = (spec, concatenate(pieces))
+    return columns
 
 
 def _as_spec(column, spec):
@@ -460,6 +488,7 @@ def set_value(block, segment, path, spec, at, raw):
     spec = merged_spec(spec, segment.specs.get(path, spec))
     column = _as_spec(block.column(path), spec).with_value(at, raw)
     columns = dict(segment.columns)
+    replaced = columns.get(path)
     zone = column.zone()
     if zone is not None and zone[3]:
         columns.pop(path, None)
@@ -467,3 +496,5 @@ def set_value(block, segment, path, spec, at, raw):
         columns[path] = ColumnRecord(column)
     segment.columns = columns
     segment.set_zone(path, spec, zone)
+    if replaced is not None:
+        replaced.let_go()  # else a process that edits for days would keep thousands of them

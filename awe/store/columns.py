@@ -5,6 +5,10 @@ per row) and lists (offsets and a column of all items). Each answers comparisons
 is False where the value is missing.
 """
 
+import contextlib
+import itertools
+import operator
+
 import numpy as np
 
 from awe.store.columns_scalar import DTYPES, NumberColumn, TextColumn, float_bound, whole_bound
@@ -106,11 +110,18 @@ def column_from_values(spec, values):
         return ListColumn(np.cumsum(lengths), column_from_values(spec[1], items))
     name = spec[0] if isinstance(spec, tuple) else spec
     dtype = DTYPES[name]
+    if dtype is not np.bool_:
+        # To look for None first takes as long as to try: of None NumPy makes no whole number, as
+        # a double it is NaN.
+        with contextlib.suppress(TypeError):
+            made = np.fromiter(values, dtype, len(values))
+            if dtype is np.int64 or not np.isnan(made).any():
+                return NumberColumn(name, made)
+    nulls = None
     if None in values:
-        nulls = np.fromiter((v is None for v in values), bool, len(values))
+        nulls = np.fromiter([v is None for v in values], bool, len(values))
         values = [0 if v is None else v for v in values]
-        return NumberColumn(name, np.array(values, dtype), nulls)
-    return NumberColumn(name, np.array(values, dtype))
+    return NumberColumn(name, np.fromiter(values, dtype, len(values)), nulls)
 
 
 def _text_column(values):
@@ -259,11 +270,22 @@ def _concatenate_texts(columns):
     dictionaries = {id(c.words): c.words for c in columns}
     if len(dictionaries) == 1:
         return TextColumn(columns[0].words, np.concatenate([c.codes for c in columns]))
-    words = sorted(set().union(*dictionaries.values()))
-    code_of = {word: code for code, word in enumerate(words)}
-    codes = []
-    for column in columns:
-        table = np.fromiter((code_of[w] for w in column.words), np.int32, len(column.words))
-        table = np.append(table, np.int32(-1))
-        codes.append(table[column.codes])
+    words, places = _merged_words(dictionaries.values())
+    # The extra last place answers for the code -1.
+    tables = dict(zip(dictionaries, (np.append(p, np.int32(-1)) for p in places), strict=True))
+    codes = [tables[id(column.words)][column.codes] for column in columns]
     return TextColumn(words, np.concatenate(codes))
+
+
+def _merged_words(dictionaries):
+    """Join sorted dictionaries; give all words once, and where those of each stand among them."""
+    joined = list(itertools.chain(*dictionaries))
+    # To sort what is sorted in pieces is to merge it, of which sorted() is fast.
+    order = sorted(range(len(joined)), key=joined.__getitem__)
+    words = [joined[at] for at in order]
+    is_new = np.ones(len(words), bool)
+    is_new[1:] = np.fromiter(map(operator.ne, words[1:], words), bool, max(len(words) - 1, 0))
+    places = np.empty(len(words), np.int32)
+    places[order] = np.cumsum(is_new) - 1
+    ends = np.cumsum([len(words) for words in dictionaries])[:-1]
+    return list(itertools.compress(words, is_new.tolist())), np.split(places, ends)

@@ -2,6 +2,7 @@
 
 import bisect
 import fnmatch
+import itertools
 import math
 import re
 
@@ -326,11 +327,32 @@ class TextColumn:
         codes[row] = at
         return TextColumn(words, codes)
 
+    def _counts(self):
+        """Count the rows of each word, and last those that are missing."""
+        return np.bincount(self.codes + np.int32(1), minlength=len(self.words) + 1)
+
+    def used(self):
+        """Give the words that occur, and the codes of the rows among them.
+
+        Returns
+        -------
+        words : list of str
+            Sorted.
+        codes : numpy.ndarray of int64
+            Position in ``words``; -1 where the value is None.
+        """
+        occurs = self._counts()[1:] > 0
+        if occurs.all():
+            return list(self.words), self.codes.astype(np.int64)
+        # The extra last place answers for the code -1.
+        places = np.append(np.cumsum(occurs) - 1, -1)
+        return list(itertools.compress(self.words, occurs.tolist())), places[self.codes]
+
     def zone(self):
         """Give (least, greatest, whether any is missing, whether all are one value)."""
-        used = np.unique(self.codes)
-        missing = bool(len(used) and used[0] < 0)
-        used = used[used >= 0]
+        counts = self._counts()
+        missing = bool(counts[0])
+        used = np.flatnonzero(counts[1:])
         if len(used) == 0:
             return (None, None, True, True)
         low, high = self.words[int(used[0])], self.words[int(used[-1])]

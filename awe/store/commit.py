@@ -11,7 +11,7 @@ from awe.store import plain
 from awe.store.blocks import compact
 from awe.store.edits import EditWriter, StaleEditError
 from awe.store.inverse import new_on_other_side
-from awe.store.records import PAGE_ROWS, VOCABULARY, Child, Page, Row
+from awe.store.records import PAGE_ROWS, VOCABULARY, Child, Row
 from awe.store.schemas import Schemas
 from awe.store.session import pack, row_of
 from awe.store.storage import StoreError, is_storage_failure
@@ -43,27 +43,30 @@ def closure(objects):
         if id(obj) in seen:
             continue
         seen.add(id(obj))
-        stack += [(o, False) for o in reversed(new_on_other_side(obj))]
+        after = new_on_other_side(obj) if obj._held else ()
+        before = [o for o in _linked(obj) if id(o) not in seen]
+        stack += [(o, False) for o in reversed(after)]
         if obj._new is not None:
+            if not before:
+                ordered.append(obj)
+                continue
             stack.append((obj, True))
-        stack += [(o, False) for o in reversed(_linked(obj)) if id(o) not in seen]
+        stack += [(o, False) for o in reversed(before)]
     return ordered
 
 
 def _linked(obj):
     """Give the new objects that an object links to."""
-    if obj._new is not None:
-        pairs = [(a.kind, obj._new[n]) for n, a in obj._link_attributes()]
+    new = obj._new
+    if new is None:
+        staged = (obj._staged or {}).items()
+        found = [o for n, (value, _) in staged for o in obj._attributes[n].kind.links(value)]
     else:
-        staged = obj._staged or {}
-        pairs = [(obj._attributes[n].kind, value) for n, (value, _) in staged.items()]
-    return [
-        o
-        for kind, value in pairs
-        if value is not None
-        for o in kind.links(value)
-        if getattr(o, "_new", None) is not None
-    ]
+        single, others = obj._link_names()
+        found = [new[n] for n in single]
+        for name in others:
+            found += obj._attributes[name].kind.links(new[name])
+    return [o for o in found if o is not None and o._new is not None]
 
 
 @contextlib.contextmanager
@@ -118,7 +121,7 @@ def exclusive(session, context):
     session.ensure()
     # Waiting for the lock can be interrupted; what comes after it ends one way or the other.
     with session.lock.held(), _interrupt_later(), _collect_later():
-        session.begin()
+        session.begin_writing()
         if session.unsettled is not None:
             _settle(session)
         writer = Writer(session, context)
@@ -174,19 +177,28 @@ class _Shelf:
         self.domain = writer.domain_of(cls)
         self.children = cls._child_attributes()
         self.converters = {n: a.kind.to_raw for n, a in cls._attributes.items()}
+        self.unique = writer.unique.sets_of(cls)
+        self.filled = []
         self._page_number = -1
         self._page = None
 
     def page(self, number):
         """Give a page to be changed, a new one where the row is the first in it."""
         if number != self._page_number:
-            page = self.extent.pages.get(number)
+            page = self.extent.page(number)
             if page is None:
-                page = self.extent.pages[number] = Page()
+                page = self.extent.add_page(number)
             page.rows  # noqa: B018  # loads the page before it is marked as changed
             page._p_changed = True
+            if self._page is not None:
+                self.filled.append(self._page)
             self._page_number, self._page = number, page
         return self._page
+
+    def let_go(self):
+        """Let the pages that are full out of memory; whoever wants one reads it again."""
+        for page in self.filled:
+            page._p_deactivate()
 
 
 class Writer(EditWriter):
@@ -288,6 +300,8 @@ class Writer(EditWriter):
         """Let the objects in memory be those of the store."""
         for obj, packed in self._bound:
             obj._bind(self.session, packed)
+        for shelf in self._shelves.values():
+            shelf.let_go()
         for file in self._moved:
             file.settle()
         for function in self._after:
@@ -322,11 +336,11 @@ class Writer(EditWriter):
         for shelf in self._shelves.values():
             shelf.extent.count = shelf.next
         check = not restricted and self.context.privileges > 1
-        first = self.root.clock.serial
+        first, time = self.root.clock.serial, self.stamp() if added else 0
         for serial, (obj, shelf) in enumerate(added, first):
             if check:
                 self._check_inputs(obj)
-            self._write(obj, shelf, serial)
+            self._write(obj, shelf, serial, time)
         if added:
             self.root.clock.serial = first + len(added)
             self._last = (added[-1][0], added[-1][0]._packed)
@@ -367,17 +381,17 @@ class Writer(EditWriter):
             self._domain = self.root.domains.number(self.context.new_triple())
         return self._domain
 
-    def _write(self, obj, shelf, serial):
+    def _write(self, obj, shelf, serial, time):
         packed = obj._packed
-        if not obj._interned:
-            self.unique.claim(obj, shelf.domain, packed, _reader(obj, shelf))
         raws = obj._raws()
+        if not obj._interned:
+            self.unique.claim_new(obj, shelf.domain, packed, shelf.unique, raws)
         number, slot = divmod(row_of(packed), PAGE_ROWS)
         page = shelf.page(number)
+        payload = plain.dumps_exact(raws)
         page.rows.append(
-            Row(shelf.layout, obj._object_id, shelf.domain, serial, self.stamp(),
-                plain.dumps(raws), raws)
-        )  # fmt: skip
+            Row(shelf.layout, obj._object_id, shelf.domain, serial, time, payload, raws)
+        )
         for name, attribute in shelf.children:
             value = obj._new[name]
             if value is not None:

@@ -229,7 +229,7 @@ class Context(Membership, Lifecycle):
             msg = f"Only its creator or a member of its project can change {obj!r}."
             raise AwePermissionError(msg)
 
-    def commit(self, *objects, why=None, restricted=False):
+    def commit(self, *objects, why=None, restricted=False, check=None):
         """Store new objects with what they link to, or the staged edits.
 
         Parameters
@@ -240,6 +240,9 @@ class Context(Membership, Lifecycle):
             The reason of the edits, kept in their record.
         restricted : bool, optional
             Whether a new object may lie above its inputs. The default is False.
+        check : callable, optional
+            Called under the lock with the newest contents in view, before anything is written;
+            what it raises leaves the store as it was. By default nothing is checked.
         """
         chosen = flat(objects) if objects else list(self.session.staged.values())
         new = closure(chosen)
@@ -253,6 +256,8 @@ class Context(Membership, Lifecycle):
             obj._check_complete()
             files += obj.prepare_files(self)
         with exclusive(self.session, self) as writer:
+            if check is not None:
+                check()
             writer.add(new, restricted=restricted)
             for obj in edited:
                 writer.edit(obj, why)

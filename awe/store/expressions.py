@@ -88,7 +88,8 @@ class And:
             quick = term.glance(block)
             if quick is False:
                 # What rules out one block most often rules out the next.
-                self._glances.insert(0, self._glances.pop(at))
+                if at:
+                    self._glances.insert(0, self._glances.pop(at))
                 return False
             if quick is None:
                 rest.append(term)
@@ -98,7 +99,9 @@ class And:
             rest.sort(key=lambda term: term.share(block) if isinstance(term, Leaf) else 1.0)
         mask = True
         for at, term in enumerate(rest):
-            mask = _both(mask, term.answer(block))
+            # What was glanced at need not be again.
+            answer = term.look(block) if isinstance(term, _GLANCING) else term.answer(block)
+            mask = _both(mask, answer)
             if mask is False:
                 return False
             if mask is not True and _is_narrow(mask) and rest[at + 1 :]:
@@ -129,10 +132,10 @@ def _is_narrow(mask):
 
 def _narrowed(block, mask, terms):
     """Give the rows of a mask that meet further terms."""
-    rows = np.flatnonzero(mask)
+    rows = mask.nonzero()[0]
     for term in terms:
         if isinstance(term, _GLANCING):
-            answer = term.answer(Part(block, rows))
+            answer = term.look(Part(block, rows))
         else:
             answer = term.answer(block)
             answer = answer if isinstance(answer, bool) else answer[rows]
@@ -461,13 +464,15 @@ def targets(session, cls, condition):
 
 def _targets(session, cls, condition):
     both = And([followable(session), condition.bind(session)])
-    found = [np.empty(0, np.int64)]
+    found = []
     for _, extent in session.extents_of(cls):
         base = extent.code << 40
         for block, answer in matching(session, extent, both):
-            rows = np.arange(block.count) if answer is True else np.flatnonzero(answer)
+            rows = np.arange(block.count) if answer is True else answer.nonzero()[0]
             found.append(rows + (base + block.start))
-    return np.sort(np.concatenate(found))
+    if len(found) == 1:
+        return found[0]
+    return np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
 def matching(session, extent, bound):

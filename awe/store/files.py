@@ -16,6 +16,8 @@ from awe.store.objects import DBObject
 __all__ = ["DataObject", "FileStore", "FileStoreError", "StagedFile", "is_in_use", "sha256_of"]
 
 _CHUNK = 1 << 20
+# Files whose checksum was right, as they were then: of each, path, inode, size and time of change.
+_intact = {}
 
 
 class FileStoreError(AweError, OSError):
@@ -181,7 +183,8 @@ class FileStore:
         except OSError as err:
             msg = f"{filename} could not be written into the store {self.folder}: {err}."
             remedy = "Nothing was stored. Is the disk full? Mend it, then commit again."
-            raise FileStoreError(msg, remedy=remedy) from err
+            cause = f"a file could not be written into the store: {err.strerror}"
+            raise FileStoreError(msg, remedy=remedy, cause=cause) from err
         finally:
             if not done:
                 temporary.unlink(missing_ok=True)
@@ -254,6 +257,10 @@ def is_in_use(desk):
 class DataObject(DBObject):
     """An object that has a file."""
 
+    # Where the file of a new object lies, and the copy of it that waits for the commit.
+    _local_path = None
+    _staged_file = None
+
     abstract = True
 
     filename = persistent("Name of the file", str, unique=True)
@@ -293,15 +300,17 @@ class DataObject(DBObject):
         list of StagedFile
             What the commit moves in.
         """
-        if self.filename is None:
+        filename, sha256 = self.filename, self.sha256
+        if filename is None:
             return []
-        local = getattr(self, "_local_path", None)
+        local = self._local_path
         if local is None:
-            if self.sha256 is not None and context.files.place(self.filename, self.sha256).exists():
+            # As Path.exists, without its detours: this is asked of each frame of a night.
+            if sha256 is not None and os.path.exists(context.files.place(filename, sha256)):
                 return []
             msg = f"{self!r} names a file {self.filename} but none is attached."
             raise FileStoreError(msg, remedy="Type: obj.attach('path/to/file.fits')")
-        kept = getattr(self, "_staged_file", None)
+        kept = self._staged_file
         final = context.files.place(self.filename, self.sha256)
         if kept is not None and kept.final == final and kept.temporary.exists():
             return [kept]
@@ -348,7 +357,7 @@ class DataObject(DBObject):
         FileStoreError
             The file is not there.
         """
-        local = getattr(self, "_local_path", None)
+        local = self._local_path
         if local is not None and not self.is_committed and local.exists():
             return local
         if self.sha256 is None:
@@ -359,6 +368,26 @@ class DataObject(DBObject):
             msg = f"The file {self.filename} of {self!r} is missing: {stored}."
             raise FileStoreError(msg, remedy="Run `awe verify` to see what else is missing.")
         return stored
+
+    def check_file(self):
+        """Check that the file is as it was when it was attached; once for each process.
+
+        Raises
+        ------
+        FileStoreError
+            The file is not there, or its checksum is wrong.
+        """
+        path = self.path()
+        found = path.stat()
+        state = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if _intact.get(path) == (self.sha256, state):
+            return
+        if sha256_of(path)[0] != self.sha256:
+            msg = f"The file {path} of {self!r} is damaged: its checksum is wrong."
+            raise FileStoreError(
+                msg, cause="a file is damaged", remedy="`awe verify` tells which others are."
+            )
+        _intact[path] = (self.sha256, state)
 
     def retrieve(self, folder=".", *, overwrite=False):
         """Put a copy of the file into a folder.

@@ -1,7 +1,5 @@
 """The base of all kinds of attribute: what a value may be, and how a record keeps it."""
 
-from operator import itemgetter
-
 import numpy as np
 
 from awe.base.errors import AweTypeError
@@ -43,46 +41,37 @@ def to_python(value):
 
 
 class RawReader:
-    """Takes the raw values of a record out of a dict of values, in order.
+    """Gives the raw forms of the values of a record.
 
     Parameters
     ----------
-    fields : iterable of (str, callable or None)
-        Names in order, each with the function to the raw form, or None where the value is raw.
+    converters : iterable of (callable or None)
+        For each field in order the function to the raw form of what is not None, or None where
+        the value is raw.
     """
 
-    def __init__(self, fields):
-        fields = list(fields)
-        self._get = _getter([name for name, _ in fields])
-        self._converters = [(at, f) for at, (_, f) in enumerate(fields) if f is not None]
+    def __init__(self, converters):
+        self.converters = [(at, f) for at, f in enumerate(converters) if f is not None]
 
     def __call__(self, values):
         """Give the raw values.
 
         Parameters
         ----------
-        values : dict
-            By name; others are left out.
+        values : iterable
+            The values of all fields, in order.
 
         Returns
         -------
         tuple
             In the order of the fields.
         """
-        raws = self._get(values)
-        if not self._converters:
-            return raws
-        raws = list(raws)
-        for at, convert in self._converters:
-            raws[at] = convert(raws[at])
+        raws = list(values)
+        for at, convert in self.converters:
+            value = raws[at]
+            if value is not None:
+                raws[at] = convert(value)
         return tuple(raws)
-
-
-def _getter(names):
-    """Give the function that takes several values out of a dict, as a tuple."""
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda values: tuple(values[name] for name in names)
 
 
 class Kind:
@@ -98,12 +87,33 @@ class Kind:
         Whether the value is a record of its own, loaded when touched.
     copied : bool
         Whether a value can be changed in place, so that each reader gets a copy.
+    own_type : type or None
+        The type of which a value may serve as it is.
+    all_serve : callable or None
+        Tells of a tuple of values of that type whether all do. None where they always do.
     """
 
     spec = ""
     takes = ""
     child = False
     copied = False
+    own_type = None
+    all_serve = None
+
+    def fits(self, type_):
+        """Tell whether `coerce` gives values of a type as they are, where `all_serve` agrees.
+
+        Parameters
+        ----------
+        type_ : type
+            The exact type.
+
+        Returns
+        -------
+        bool
+            False where each value must be looked at.
+        """
+        return type_ is type(None) or type_ is self.own_type
 
     def coerce(self, value, where):
         """Give the value in its own type, or raise; only lossless changes are made."""
@@ -126,7 +136,7 @@ class Kind:
         return False
 
     def raw_converter(self):
-        """Give the function to the raw form, None where a value is its own raw form."""
+        """Give the function to the raw form of what is not None; None where it is the value."""
         return None if type(self).to_raw is Kind.to_raw else self.to_raw
 
     def wrong(self, value, where):

@@ -5,6 +5,7 @@ the record (None, bool, int, float, str, bytes and tuples of these).
 """
 
 import datetime
+from operator import attrgetter
 
 import numpy as np
 
@@ -34,10 +35,23 @@ __all__ = [
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 
+def _all_of_64_bits(values):
+    return min(values) >= _LEAST and max(values) <= _GREATEST
+
+
+def _all_ascii(values):
+    return "".join(values).isascii()
+
+
+def _all_naive(values):
+    return all(v.tzinfo is None for v in values)
+
+
 class BoolKind(Kind):
     """True or False."""
 
     spec = "bool"
+    own_type = bool
     takes = "True or False"
 
     def coerce(self, value, where):
@@ -53,6 +67,8 @@ class IntKind(Kind):
     """A whole number of 64 bits."""
 
     spec = "int"
+    own_type = int
+    all_serve = staticmethod(_all_of_64_bits)
     takes = "a whole number (int)"
 
     def coerce(self, value, where):
@@ -72,6 +88,7 @@ class FloatKind(Kind):
     """A number in double precision."""
 
     spec = "float"
+    own_type = float
     takes = "a number (float)"
 
     def coerce(self, value, where):
@@ -99,6 +116,8 @@ class StrKind(Kind):
     """A text."""
 
     spec = "str"
+    own_type = str
+    all_serve = staticmethod(_all_ascii)
     takes = "a text (str)"
 
     def coerce(self, value, where):
@@ -120,6 +139,8 @@ class DatetimeKind(Kind):
     """A date and time in UTC."""
 
     spec = "datetime"
+    own_type = datetime.datetime
+    all_serve = staticmethod(_all_naive)
     takes = "a time (datetime, astropy Time or ISO 8601 text)"
 
     def coerce(self, value, where):
@@ -137,6 +158,10 @@ class DatetimeKind(Kind):
     def to_raw(self, value):
         """Give microseconds since 1970 UTC."""
         return None if value is None else to_microseconds(value)
+
+    def raw_converter(self):
+        """Give the function to microseconds."""
+        return to_microseconds
 
     def to_value(self, raw, session, spec=None):
         """Give a naive datetime in UTC."""
@@ -181,6 +206,10 @@ class LinkKind(Kind):
         """What the link takes."""
         return f"a {self.target_name} object"
 
+    def fits(self, type_):
+        """Tell whether objects of a type are of the target class."""
+        return type_ is type(None) or issubclass(type_, self.target)
+
     def coerce(self, value, where):
         """Take an object of the target class or of one of its subclasses."""
         if value is None or isinstance(value, self.target):
@@ -193,6 +222,10 @@ class LinkKind(Kind):
         """Give the number of the object's row in the store."""
         return None if value is None else value._packed
 
+    def raw_converter(self):
+        """Give the function to the number."""
+        return _number_of
+
     def to_value(self, raw, session, spec=None):
         """Give the object, or a placeholder where it may not be seen."""
         return None if raw is None else session.follow(raw)
@@ -204,6 +237,10 @@ class LinkKind(Kind):
     def links(self, value):
         """Give the object itself."""
         return () if value is None else (value,)
+
+
+_number_of = attrgetter("_packed")
+_values_of = attrgetter("_held")
 
 
 class ListKind(Kind):
@@ -221,6 +258,10 @@ class ListKind(Kind):
     def takes(self):
         """What the list takes."""
         return f"a list, each item {self.item.takes}"
+
+    def fits(self, type_):
+        """Tell that each value must be looked at."""
+        return False
 
     def coerce(self, value, where):
         """Take any iterable but a text; None is an empty list."""
@@ -272,6 +313,10 @@ class OwnedKind(Kind):
         """What the attribute takes."""
         return f"a {self.record_class.__name__}"
 
+    def fits(self, type_):
+        """Tell whether values of a type are records of the class."""
+        return type_ is type(None) or issubclass(type_, self.record_class)
+
     def coerce(self, value, where):
         """Take a record of the class, or a dict of its fields."""
         if value is None or isinstance(value, self.record_class):
@@ -285,9 +330,16 @@ class OwnedKind(Kind):
         if value is None:
             return None
         if self._reader is None:
-            fields = self.record_class._attributes
-            self._reader = RawReader((n, f.kind.raw_converter()) for n, f in fields.items())
-        return self._reader(value._values)
+            fields = self.record_class._attributes.values()
+            self._reader = RawReader(f.kind.raw_converter() for f in fields)
+        return self._reader(value._held)
+
+    def raw_converter(self):
+        """Give the function to the tuple, the very one of the record where all fields are raw."""
+        fields = self.record_class._attributes.values()
+        if all(f.kind.raw_converter() is None for f in fields):
+            return _values_of
+        return self.to_raw
 
     def may_link(self):
         """Tell whether a field can."""
@@ -297,8 +349,9 @@ class OwnedKind(Kind):
         """Give the objects that the fields link to."""
         if value is None:
             return ()
-        fields = self.record_class._attributes.items()
-        return tuple(o for n, f in fields for o in f.kind.links(value._values[n]))
+        fields = self.record_class._attributes.values()
+        pairs = zip(fields, value._held, strict=True)
+        return tuple(o for f, held in pairs for o in f.kind.links(held))
 
     def to_value(self, raw, session, spec=None):
         """Give the record; fields that it did not have yet get their default."""
@@ -314,7 +367,7 @@ class OwnedKind(Kind):
                 values[name] = field.kind.to_value(field_raw, session, field_spec)
             else:
                 values[name] = field.initial()
-        return self.record_class._from_values(values)
+        return self.record_class._from_values(tuple(values.values()))
 
 
 _SCALARS = {

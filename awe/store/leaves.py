@@ -38,8 +38,10 @@ class DomainTerm:
     def answer(self, block):
         """Give the mask of rows."""
         quick = self.glance(block)
-        if quick is not None:
-            return quick
+        return self.look(block) if quick is None else quick
+
+    def look(self, block):
+        """Give the mask of rows where a glance did not decide."""
         return self.allowed[block.column("$domain").values]
 
 
@@ -91,8 +93,10 @@ class Leaf:
     def answer(self, block):
         """Give True, False or the mask of rows."""
         quick = self.glance(block)
-        if quick is not None:
-            return quick
+        return self.look(block) if quick is None else quick
+
+    def look(self, block):
+        """Give the mask of rows where a glance did not decide."""
         column = block.column(self.column)
         op, value = self.op, self.value
         if op == "has":

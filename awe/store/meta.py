@@ -5,6 +5,7 @@ from awe.store import current, registry
 from awe.store.attributes import Attribute, InverseAttribute
 from awe.store.keys import KeyAttribute
 from awe.store.kinds import DictKind
+from awe.store.shapes import Shapes
 from awe.store.terms import QUERY_METHODS
 
 __all__ = ["DBMeta", "RecordMeta"]
@@ -44,6 +45,8 @@ class RecordMeta(type):
         cls._takers = tuple(
             (n, a.kind.coerce, a.where(cls), a.initial) for n, a in cls._attributes.items()
         )
+        cls._places = {n: at for at, n in enumerate(cls._attributes)}
+        cls._shapes = Shapes(cls._attributes)
 
 
 class DBMeta(type):
@@ -72,6 +75,7 @@ class DBMeta(type):
             n: (a.kind.coerce, a.where(cls), a.inverse is not None)
             for n, a in cls._attributes.items()
         }
+        cls._shapes = Shapes(cls._attributes)
         cls._required = tuple(n for n, a in cls._attributes.items() if a.required)
         registry.declare(cls)
 

@@ -18,6 +18,7 @@ from awe.store.meta import DBMeta
 from awe.store.owned import OwnedRecord
 from awe.store.placeholders import Restricted
 from awe.store.recorded import Recorded
+from awe.store.shapes import take_one_by_one
 
 __all__ = ["DBObject", "OwnedRecord", "Restricted", "UnknownObject"]
 
@@ -44,6 +45,11 @@ class DBObject(Recorded, metaclass=DBMeta):
     # A class that lists names here has a method check_value(name, value), which is asked before
     # one of these attributes gets a value and raises where it cannot be used.
     checked_names = ()
+    # What a new object has; a stored one has others.
+    _session = None
+    _packed = 0
+    _staged = None
+    _interned = False
     # Names of staged edits that a commit has refused because somebody else was first.
     _refused = frozenset()
     # New objects that were assigned to computed attributes, with their link to this one.
@@ -53,26 +59,18 @@ class DBObject(Recorded, metaclass=DBMeta):
         if type(self).__dict__.get("abstract", False):
             msg = f"{type(self).__name__} stands for a kind of objects; make one of its subclasses."
             raise AweTypeError(msg)
-        setattr_ = object.__setattr__
-        setattr_(self, "_session", None)
-        setattr_(self, "_packed", 0)
-        setattr_(self, "_staged", None)
-        setattr_(self, "_object_id", new_object_id())
+        object.__setattr__(self, "_object_id", new_object_id())
+        shape = self._shapes.find(values)
         new = self._defaults.copy()
-        setattr_(self, "_new", new)
-        setattr_(self, "_interned", False)
-        takers, related = self._takers, []
-        for name, value in values.items():
-            taker = takers.get(name)
-            if taker is None:
-                if name not in self._inverses:
-                    raise self._no_attribute(name)
-                related.append(name)
-                continue
-            coerce, where, has_inverse = taker
-            new[name] = coerce(value, where)
-            if has_inverse:
-                related.append(name)
+        object.__setattr__(self, "_new", new)
+        if shape is None:
+            related = take_one_by_one(self, values, new)
+        else:
+            new.update(values)
+            for name in shape.others:
+                coerce, where, _ = self._takers[name]
+                new[name] = coerce(values[name], where)
+            related = shape.related
         for name in self.checked_names:
             if name in values:
                 self.check_value(name, new[name])

@@ -6,6 +6,11 @@ from awe.store.meta import RecordMeta
 __all__ = ["OwnedRecord"]
 
 
+def _hold(record, values):
+    """Keep the values of the fields, in the order of their declaration."""
+    object.__setattr__(record, "_held", values)
+
+
 class OwnedRecord(metaclass=RecordMeta):
     """A record that lives inside its owner, such as image statistics.
 
@@ -18,24 +23,33 @@ class OwnedRecord(metaclass=RecordMeta):
     _is_owned_record = True
 
     def __init__(self, **values):
+        shape = self._shapes.find(values)
+        if shape is not None and shape.is_whole and not shape.others:
+            _hold(self, tuple(values.values()))
+            return
         known = self._attributes
         if not values.keys() <= known.keys():
             name = next(n for n in values if n not in known)
             msg = f"{type(self).__name__} has no field {name!r}.{did_you_mean(name, known)}"
             raise AweAttributeError(msg)
-        made = {}
-        for name, coerce, where, initial in self._takers:
-            made[name] = coerce(values[name], where) if name in values else initial()
-        object.__setattr__(self, "_values", made)
+        made = [
+            coerce(values[name], where) if name in values else initial()
+            for name, coerce, where, initial in self._takers
+        ]
+        _hold(self, tuple(made))
 
     @classmethod
     def _from_values(cls, values):
         record = object.__new__(cls)
-        object.__setattr__(record, "_values", values)
+        _hold(record, values)
         return record
 
+    @property
+    def _values(self):
+        return dict(zip(self._attributes, self._held, strict=True))
+
     def _value_of(self, attribute):
-        return self._values[attribute.name]
+        return self._held[self._places[attribute.name]]
 
     def _set(self, attribute, value):
         msg = (
@@ -68,10 +82,10 @@ class OwnedRecord(metaclass=RecordMeta):
         return type(self)(**{**self._values, **values})
 
     def __eq__(self, other):
-        return type(other) is type(self) and other._values == self._values
+        return type(other) is type(self) and other._held == self._held
 
     def __hash__(self):
-        return hash((type(self), tuple(self._values.values())))
+        return hash((type(self), self._held))
 
     def __repr__(self):
         fields = ", ".join(f"{n}={v!r}" for n, v in self._values.items() if v is not None)

@@ -28,11 +28,15 @@ class _Words:
 
     def __iter__(self):
         if self._all is None:
-            blob, start, words = self._blob, 0, []
-            for end in self._ends.tolist():
-                words.append(blob[start:end].decode())
-                start = end
-            self._all = words
+            ends = self._ends.tolist()
+            runs = map(slice, [0, *ends[:-1]], ends)
+            blob = self._blob
+            # A place in ASCII is the same place in the text, which is decoded once.
+            text = blob.decode() if blob.isascii() else None
+            self._all = (
+                [text[run] for run in runs] if text is not None
+                else [blob[run].decode() for run in runs]
+            )  # fmt: skip
         return iter(self._all)
 
 
@@ -50,12 +54,10 @@ def pack_column(column):
         Texts, numbers, bytes and tuples; `unpack_column` reads it.
     """
     if isinstance(column, TextColumn):
-        used, codes = np.unique(column.codes, return_inverse=True)
-        offset = 1 if len(used) and used[0] < 0 else 0
-        encoded = [column.words[int(code)].encode() for code in used if code >= 0]
-        ends = np.cumsum([len(w) for w in encoded], dtype=np.int64)
-        packed = _pack_whole(codes.reshape(-1).astype(np.int64) - offset)
-        return ("str", _pack_whole(ends), b"".join(encoded), packed)
+        words, codes = column.used()
+        encoded = list(map(str.encode, words))
+        ends = np.cumsum(list(map(len, encoded)), dtype=np.int64)
+        return ("str", _pack_whole(ends), b"".join(encoded), _pack_whole(codes))
     if isinstance(column, ListColumn):
         return ("list", _pack_whole(column.ends), pack_column(column.items))
     nulls = None if column.nulls is None else np.packbits(column.nulls).tobytes()

@@ -22,6 +22,9 @@ class Restricted:
         All that may be told of it.
     """
 
+    # As a stored object: there is nothing of it that a commit could store.
+    _new = None
+
     def __init__(self, session, packed):
         self._packed = packed
         self.class_name = session.root.names[packed >> 40]

@@ -8,7 +8,7 @@ import numpy as np
 
 from awe.base.errors import AweError, AweTypeError
 
-__all__ = ["SCALARS", "HostileRecordError", "dumps", "loads", "to_plain"]
+__all__ = ["SCALARS", "HostileRecordError", "dumps", "dumps_exact", "loads", "to_plain"]
 
 
 # What is written as it is; the test of a type costs less than a call.
@@ -75,6 +75,22 @@ def dumps(value):
     except _NotPlain:
         return pickle.dumps(to_plain(value, "A record of the store"), protocol=5)
     return stream.getvalue()
+
+
+def dumps_exact(value):
+    """Write a plain value as bytes that holds nothing else, as its kind has seen to already.
+
+    Parameters
+    ----------
+    value : object
+        None, bool, int, float, str, bytes, and tuples of these, all of exactly Python's own types.
+
+    Returns
+    -------
+    bytes
+        What `loads` reads.
+    """
+    return pickle.dumps(value, protocol=5)
 
 
 def loads(data):

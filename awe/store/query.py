@@ -1,5 +1,6 @@
 """Queries: lazy, answered from columns, combined with & | ~."""
 
+import itertools
 import operator
 
 from awe.base.errors import (
@@ -9,7 +10,7 @@ from awe.base.errors import (
     AweTypeError,
     did_you_mean,
 )
-from awe.store import aggregates, current, results
+from awe.store import aggregates, at_hand, current, results
 from awe.store import expressions as ex
 
 __all__ = ["Query"]
@@ -186,7 +187,9 @@ class Query:
 
     def __iter__(self):
         # The rows are fixed here: a commit in the loop's body changes nothing of what it sees.
-        return results.objects(current.session(), self._rows().copy())
+        stored = results.objects(current.session(), self._rows().copy())
+        new = at_hand.new_ones(self._cls, self._condition)
+        return itertools.chain(stored, new) if new else stored
 
     def __getitem__(self, index):
         rows = self._rows()

@@ -10,6 +10,10 @@ __all__ = ["Recorded"]
 class Recorded:
     """The side of a persistent object that the store sees."""
 
+    # What a stored object has before it was read.
+    _epoch = -1
+    _row = None
+
     # --- from the store ---
 
     @classmethod
@@ -24,10 +28,6 @@ class Recorded:
         setattr_(self, "_session", session)
         setattr_(self, "_packed", packed)
         setattr_(self, "_new", None)
-        setattr_(self, "_staged", None)
-        setattr_(self, "_epoch", -1)
-        setattr_(self, "_row", None)
-        setattr_(self, "_cache", {})
         unsaved.discard(self)
         session.identity[packed] = self
 
@@ -117,6 +117,17 @@ class Recorded:
         return cached
 
     @classmethod
+    def _link_names(cls):
+        """Give the names of the attributes that are one link each, and of others with links."""
+        cached = cls.__dict__.get("_link_names_cache")
+        if cached is None:
+            links = cls._link_attributes()
+            single = tuple(n for n, a in links if isinstance(a.kind, LinkKind))
+            cached = single, tuple(n for n, _ in links if n not in single)
+            cls._link_names_cache = cached
+        return cached
+
+    @classmethod
     def _child_attributes(cls):
         """Give (name, attribute) of all that are records of their own."""
         cached = cls.__dict__.get("_children_cache")
@@ -131,8 +142,8 @@ class Recorded:
         cached = cls.__dict__.get("_reader_cache")
         if cached is None:
             cached = RawReader(
-                (n, _is_present if a.kind.child else a.kind.raw_converter())
-                for n, a in cls._attributes.items()
+                _is_present if a.kind.child else a.kind.raw_converter()
+                for a in cls._attributes.values()
             )
             cls._reader_cache = cached
         return cached
@@ -140,7 +151,8 @@ class Recorded:
     def _raws(self):
         """Give the raw values of a new object in the order of its fields."""
         new = self._new
-        raws = self._reader()(new)
+        # A new object has all attributes, in the order of their declaration.
+        raws = self._reader()(new.values())
         if not self._keys:
             return raws
         keys = self._keys.values()
@@ -164,5 +176,5 @@ class Recorded:
 
 
 def _is_present(value):
-    """Give what a record keeps of a value that is a record of its own."""
-    return value is not None or None
+    """Give what a record keeps of a value that is a record of its own and not None."""
+    return True

@@ -4,10 +4,10 @@ Objects of the user's classes are not ZODB records themselves. A class's objects
 pages, and their values once more as columns in segments; a page or a column is one record.
 """
 
-from BTrees.IOBTree import IOBTree
-from BTrees.LOBTree import LOBTree
-from BTrees.OOBTree import OOBTree
+import importlib
+
 from persistent import Persistent
+from persistent.mapping import PersistentMapping
 
 from awe.store import plain
 from awe.store.packing import pack_column, unpack_column
@@ -27,10 +27,11 @@ __all__ = [
     "Row",
     "Segment",
     "StoreRoot",
+    "Tree",
     "Unique",
 ]
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 PAGE_ROWS = 32
 DELETED = 0
 VOCABULARY = 1
@@ -183,6 +184,11 @@ class ColumnRecord(Persistent):
         self._packed = plain.dumps(pack_column(column))
         self._v_column = column
 
+    def let_go(self):
+        """Keep the values as bytes alone; whoever wants the column gets it anew."""
+        self._v_column = None
+        self._p_deactivate()
+
     @property
     def column(self):
         """The values as a column of `awe.store.columns`.
@@ -270,6 +276,23 @@ class Segment(Persistent):
         self._v_both = self._v_block = None
 
 
+class Tree(Persistent):
+    """A BTree that is loaded when it is first asked for.
+
+    A record names the classes of those that it links to; so BTrees, the import of which takes
+    as long as a query, would be imported by whatever links to one.
+
+    Parameters
+    ----------
+    kind : str
+        Of keys: 'L' for integers, 'O' for texts.
+    """
+
+    def __init__(self, kind):
+        name = f"{kind}OBTree"
+        self.tree = getattr(importlib.import_module(f"BTrees.{name}"), name)()
+
+
 class Extent(Persistent):
     """All objects of one class: their rows in pages, the older ones also in segments.
 
@@ -284,8 +307,6 @@ class Extent(Persistent):
         The number of rows, deleted ones included.
     in_segments : int
         How many of the first rows stand in segments; the others are the tail.
-    pages : LOBTree
-        Pages by row number // `PAGE_ROWS`.
     segments : tuple of Segment
         In the order of rows.
     """
@@ -294,8 +315,59 @@ class Extent(Persistent):
         self.code = code
         self.count = 0
         self.in_segments = 0
-        self.pages = LOBTree()
+        self._pages = Tree("L")
+        self._last_pages = {}
         self.segments = ()
+
+    @property
+    def pages(self):
+        """All pages by row number // `PAGE_ROWS`, a LOBTree."""
+        return self._pages.tree
+
+    def page(self, number):
+        """Give a page; those of the tail without the tree of all.
+
+        Parameters
+        ----------
+        number : int
+            Row number // `PAGE_ROWS`.
+
+        Returns
+        -------
+        Page or None
+            None where there is no such page.
+        """
+        found = self._last_pages.get(number)
+        return self.pages.get(number) if found is None else found
+
+    def add_page(self, number):
+        """Add an empty page.
+
+        Parameters
+        ----------
+        number : int
+            Row number // `PAGE_ROWS`.
+
+        Returns
+        -------
+        Page
+            The page.
+        """
+        page = self.pages[number] = self._last_pages[number] = Page()
+        self._p_changed = True
+        return page
+
+    def shorten_tail(self, in_segments):
+        """Note how many of the first rows stand in segments.
+
+        Parameters
+        ----------
+        in_segments : int
+            Their number.
+        """
+        self.in_segments = in_segments
+        first = in_segments // PAGE_ROWS
+        self._last_pages = {n: p for n, p in self._last_pages.items() if n >= first}
 
     def row(self, number):
         """Give one row, or None where the object was deleted or never was.
@@ -310,7 +382,7 @@ class Extent(Persistent):
         Row or None
             The row.
         """
-        page = self.pages.get(number // PAGE_ROWS)
+        page = self.page(number // PAGE_ROWS)
         if page is None or number >= self.count:
             return None
         return page.rows[number % PAGE_ROWS]
@@ -376,11 +448,11 @@ class Domains(Persistent):
         return self.triples.index(triple)
 
 
-class Unique(Persistent):
+class Unique(Tree):
     """The objects by the value of what must be unique."""
 
     def __init__(self):
-        self.tree = OOBTree()
+        super().__init__("O")
 
 
 class StoreRoot(Persistent):
@@ -390,9 +462,19 @@ class StoreRoot(Persistent):
         self.version = STORE_VERSION
         self.clock = Clock()
         self.domains = Domains()
-        self.schemas = OOBTree()
-        self.names = IOBTree()
-        self.extents = IOBTree()
-        self.unique = OOBTree()
-        self.changes = LOBTree()
-        self.tombstones = LOBTree()
+        self.schemas = PersistentMapping()
+        self.names = PersistentMapping()
+        self.extents = PersistentMapping()
+        self.unique = PersistentMapping()
+        self._changes = Tree("L")
+        self._tombstones = Tree("L")
+
+    @property
+    def changes(self):
+        """The history of objects, by their number."""
+        return self._changes.tree
+
+    @property
+    def tombstones(self):
+        """What is left of deleted objects, by their number."""
+        return self._tombstones.tree

@@ -74,6 +74,7 @@ class Session(Catalog):
         self.unsettled = None
         self.noted = {}
         self._closed = False
+        self._read_before = None
         self._tails = {}
         self._schema_cache = {}
         self._layout_cache = {}
@@ -83,7 +84,7 @@ class Session(Catalog):
 
     def _open(self):
         if store_is_ready(self.where):
-            self._connect()
+            self._connect(reading=True)
         else:
             # Two first starts at the same time: the second waits until the store is whole.
             with self.lock.held():
@@ -92,8 +93,15 @@ class Session(Catalog):
                     self._connection.root()["awe"] = StoreRoot()
                     self._manager.commit()
                     self.begin()
-        if self.root.version > STORE_VERSION:
-            version = self.root.version
+        version = self.root.version
+        if version < STORE_VERSION:
+            self.close()
+            msg = (
+                f"The store {self.where} was made by a trial version of awe (version {version} of "
+                f"the store, this awe reads {STORE_VERSION})."
+            )
+            raise StoreError(msg, remedy="Set AWE_HOME to another folder and ingest anew.")
+        if version > STORE_VERSION:
             self.close()
             msg = (
                 f"The store {self.where} was written by a newer awe (version {version} of the "
@@ -101,10 +109,23 @@ class Session(Catalog):
             )
             raise StoreError(msg, remedy="Upgrade awe: pip install --upgrade awe")
 
-    def _connect(self):
-        self._database = open_database(self.where)
+    def _connect(self, *, reading=False):
+        self._database = open_database(self.where, reading=reading)
         self._connection = self._database.open(self._manager)
         self.begin()
+
+    def begin_writing(self):
+        """Move to the newest contents, on a connection on which they can be changed."""
+        self._check_process()
+        if not self._closed and self._connection.isReadOnly():
+            self.end()
+            # An iteration that is going on may still load records through it.
+            self._manager.unregisterSynch(self._connection)
+            self._read_before = self._database, self._connection
+            self._forget()
+            self._connect()
+        else:
+            self.begin()
 
     # --- snapshots ---
 
@@ -190,7 +211,7 @@ class Session(Catalog):
         self.noted.clear()
         if error is not None and is_storage_failure(error):
             self._drop_connections()
-        if isinstance(error, TransientError):
+        if isinstance(error, TransientError) and not self._connection.isReadOnly():
             # RelStorage's cache may be ahead of its snapshot after a conflict; then every later
             # commit of this process would be refused until the cache is emptied.
             self._connection._storage._cache.clear(load_persistent=False)
@@ -198,7 +219,10 @@ class Session(Catalog):
 
     def _drop_connections(self):
         # RelStorage reads on a new connection after the server was lost, but writes on old ones.
-        self._connection._storage._store_connection_pool.drop_all()
+        if self._connection.isReadOnly():
+            self._connection._storage.release()
+        else:
+            self._connection._storage._store_connection_pool.drop_all()
 
     def _check_process(self):
         if self._process != os.getpid():
@@ -215,8 +239,11 @@ class Session(Catalog):
         self._closed = True
         if self._process != os.getpid():
             # Closing would talk to the database on the parent's connection.
-            _left_to_the_parent.append((self._manager, self._connection, self._database))
+            kept = self._manager, self._connection, self._database, self._read_before
+            _left_to_the_parent.append(kept)
             return
+        if self._read_before is not None:
+            self._read_before[0].storage.close()
         if self.in_snapshot:
             self._manager.abort()
         self._connection.close()
@@ -247,6 +274,15 @@ class Session(Catalog):
                 self._answers.clear()
             self._answers[question] = found
         return found
+
+    def forget_answers(self):
+        """Forget the counts and targets of conditions that were asked for in this snapshot.
+
+        The next question is then answered from the columns, as one that was never asked; for
+        measurements.
+        """
+        kept = {q: a for q, a in self._answers.items() if q[1] not in ("count", "targets")}
+        self._answers = kept
 
     # --- objects ---
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import transaction
 import ZODB
-from relstorage.options import Options
-from relstorage.storage import RelStorage
 from ZODB import ConflictResolution
 from ZODB.POSException import POSError
 
@@ -33,8 +31,6 @@ _NETWORK_FILE_SYSTEMS = {
 }  # fmt: skip
 
 _ALLOWED = {
-    ("BTrees.IOBTree", "IOBTree"),
-    ("BTrees.IOBTree", "IOBucket"),
     ("BTrees.LOBTree", "LOBTree"),
     ("BTrees.LOBTree", "LOBucket"),
     ("BTrees.OOBTree", "OOBTree"),
@@ -44,10 +40,14 @@ _ALLOWED = {
         ("awe.store.records", name)
         for name in (
             "Child", "ClassSchema", "Clock", "ColumnRecord", "Domains", "Extent", "Page",
-            "Segment", "StoreRoot", "Unique",
+            "Segment", "StoreRoot", "Tree", "Unique",
         )
     ),
 }  # fmt: skip
+
+
+# RelStorage's name for it.
+_FILE = "main.sqlite3"
 
 
 class StoreError(AweError):
@@ -106,13 +106,16 @@ def make_transaction_manager():
     return transaction.TransactionManager(explicit=True)
 
 
-def open_database(where, *, cache_objects=20_000):
+def open_database(where, *, reading=False, cache_objects=20_000):
     """Open the database of a store, and make it if it is new.
 
     Parameters
     ----------
     where : str or pathlib.Path
         A folder for the embedded store, or ``postgresql://...``.
+    reading : bool, optional
+        Whether only to read an embedded store that is there, which opens in a third of the
+        time. The default is False.
     cache_objects : int, optional
         How many records are kept in memory. The default is 20000.
 
@@ -126,19 +129,36 @@ def open_database(where, *, cache_objects=20_000):
     StoreError
         The folder lies on a network file system, or the database cannot be opened.
     """
-    options = Options(keep_history=False, cache_local_mb=64, cache_prefix="awe")
-    if str(where).startswith(("postgresql:", "postgres:")):
-        adapter = _postgresql_adapter(str(where), options)
-        storage = RelStorage(adapter, options=options)
-    else:
-        adapter = _sqlite_adapter(Path(where), options)
-        storage = RelStorage(adapter, options=options)
-        _raise_oid_allocator(storage)
+    storage = _reading(Path(where)) if reading and not _is_url(where) else _writing(where)
     try:
         return SafeDB(storage, cache_size=cache_objects, large_record_size=1 << 30)
     except BaseException:
         storage.close()
         raise
+
+
+def _is_url(where):
+    return str(where).startswith(("postgresql:", "postgres:"))
+
+
+def _reading(folder):
+    from awe.store.reading import ReadingStorage
+
+    _refuse_network(folder)
+    return ReadingStorage(folder / _FILE)
+
+
+def _writing(where):
+    # Imported here: a new process that only reads an embedded store does without.
+    from relstorage.options import Options
+    from relstorage.storage import RelStorage
+
+    options = Options(keep_history=False, cache_local_mb=64, cache_prefix="awe")
+    if _is_url(where):
+        return RelStorage(_postgresql_adapter(str(where), options), options=options)
+    storage = RelStorage(_sqlite_adapter(Path(where), options), options=options)
+    _raise_oid_allocator(storage)
+    return storage
 
 
 def is_storage_failure(error):
@@ -175,9 +195,9 @@ def store_is_ready(where):
     """
     import sqlite3
 
-    if str(where).startswith(("postgresql:", "postgres:")):
+    if _is_url(where):
         return _postgresql_is_ready(str(where))
-    path = Path(where) / "main.sqlite3"
+    path = Path(where) / _FILE
     if not path.exists():
         return False
     try:
@@ -241,9 +261,28 @@ def _psycopg2():
     return psycopg2
 
 
+_PRAGMAS = {
+    # After a commit was acknowledged a crash of the machine does not lose it.
+    "synchronous": "FULL",
+    # What a transaction is to store waits in a temporary table: 2 is in memory, and there is
+    # room for the pages of a large one (here in KiB, with a minus), and these are large.
+    "temp_store": 2,
+    "cache_size": -65536,
+    "page_size": 8192,
+    # The log is folded back when it has so many pages, 4 MB.
+    "wal_autocheckpoint": 500,
+}
+
+
 def _sqlite_adapter(folder, options):
     from relstorage.adapters.sqlite.adapter import Sqlite3Adapter
 
+    _refuse_network(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Sqlite3Adapter(str(folder), _PRAGMAS, options=options)
+
+
+def _refuse_network(folder):
     kind = file_system_of(folder)
     if kind in _NETWORK_FILE_SYSTEMS:
         msg = (
@@ -255,9 +294,6 @@ def _sqlite_adapter(folder, options):
             remedy="Set AWE_HOME or AWE_STORE to a folder on a local disk, "
             "or store = postgresql://... for a team.",
         )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # FULL: after a commit was acknowledged a crash of the machine does not lose it.
-    return Sqlite3Adapter(str(folder), {"synchronous": "FULL"}, options=options)
 
 
 def _postgresql_adapter(url, options):

@@ -1,5 +1,7 @@
 """Terms of a query: what an attribute is on its class."""
 
+import functools
+
 from awe.base.errors import AweTypeError
 from awe.store import expressions as ex
 from awe.store.attributes import attributes_behind
@@ -204,9 +206,7 @@ class Term:
     # --- how ---
 
     def _query(self, condition):
-        from awe.store.query import Query
-
-        return Query(self._path.cls, condition)
+        return _query_class()(self._path.cls, condition)
 
     def _compare(self, op, value, text):
         return ex.Compare(self._path, op, value, text)
@@ -293,6 +293,14 @@ class Term:
     def __invert__(self):
         msg = f"~{self._path}: only a condition can be negated, such as ~({self._path} == 1)."
         raise AweTypeError(msg)
+
+
+@functools.cache
+def _query_class():
+    # Queries know terms; to import them each time would cost more than the query.
+    from awe.store.query import Query
+
+    return Query
 
 
 class _Text:

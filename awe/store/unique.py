@@ -29,11 +29,21 @@ def unique_keys(cls, scope, raw_of):
         Name of the index, names of the attributes, key.
     """
     for declared_by, names in cls._unique:
-        values = [raw_of(name) for name in names]
-        # NaN equals nothing, as None.
-        if all(v is not None and v == v for v in values):
-            key = "\0".join([scope, *map(_key_text, values)])
-            yield f"{declared_by}:{'+'.join(names)}", names, key
+        key = _key(scope, [raw_of(name) for name in names])
+        if key is not None:
+            yield _index_name(declared_by, names), names, key
+
+
+def _index_name(declared_by, names):
+    return f"{declared_by}:{'+'.join(names)}"
+
+
+def _key(scope, values):
+    """Give the key of raw values, None where one is missing: NaN equals nothing, as None."""
+    for value in values:
+        if value is None or value != value:
+            return None
+    return "\0".join([scope, *map(_key_text, values)])
 
 
 def _key_text(raw):
@@ -135,6 +145,53 @@ class UniqueIndex:
                 return found
         return None
 
+    def sets_of(self, cls):
+        """Give what `claim_new` needs to know of a class.
+
+        Parameters
+        ----------
+        cls : type
+            A persistent class.
+
+        Returns
+        -------
+        list of (str, tuple of str, list of int)
+            For each set of attributes the name of its index, their names, and their places
+            among the attributes.
+        """
+        places = {name: at for at, name in enumerate(cls._attributes)}
+        return [
+            (_index_name(declared_by, names), names, [places[n] for n in names])
+            for declared_by, names in cls._unique
+        ]
+
+    def claim_new(self, obj, domain, packed, sets, raws):
+        """Enter a new object's unique values, as `claim` does.
+
+        Parameters
+        ----------
+        obj : DBObject
+            The object.
+        domain : int
+            Where it goes.
+        packed : int
+            Its number.
+        sets : list
+            As `sets_of` gives it.
+        raws : sequence
+            The raw values of its attributes, in order.
+        """
+        for index, names, places in sets:
+            key = _key(self.scope(domain), [raws[at] for at in places])
+            if key is not None:
+                self._enter(obj, packed, index, names, key)
+
+    def _enter(self, obj, packed, index, names, key):
+        tree = self._tree(index)
+        if not tree.insert(key, packed) and tree[key] != packed:
+            raise self._error(obj, names, tree[key])
+        self._claimed[packed] = obj
+
     def claim(self, obj, domain, packed, raw_of):
         """Enter an object's unique values.
 
@@ -155,12 +212,7 @@ class UniqueIndex:
             Another object has one of them.
         """
         for index, names, key in unique_keys(type(obj), self.scope(domain), raw_of):
-            tree = self._tree(index)
-            holder = tree.get(key)
-            if holder is not None and holder != packed:
-                raise self._error(obj, names, holder)
-            tree[key] = packed
-            self._claimed[packed] = obj
+            self._enter(obj, packed, index, names, key)
 
     def release(self, obj, domain, packed, raw_of):
         """Take out an object's unique values; the arguments are those of `claim`.

@@ -17,6 +17,7 @@ from awe.store.blocks import (
 )
 from awe.store.columns import columns_from_rows
 from awe.store.files import is_in_use, sha256_of
+from awe.store.housekeeping import sweep
 from awe.store.layouts import fields_of, normalised
 from awe.store.plain import HostileRecordError
 from awe.store.records import PAGE_ROWS, Unique
@@ -328,7 +329,7 @@ def objects_with_file(session, filename, sha256):
 
 
 def reindex(context):
-    """Make all columns and unique indexes anew from the objects.
+    """Make all columns and unique indexes anew from the objects, and remove the former ones.
 
     Parameters
     ----------
@@ -348,7 +349,7 @@ def reindex(context):
     session = context.session
     total = 0
     with session.lock.held():
-        session.begin()
+        session.begin_writing()
         try:
             _clear_unique(session)
             for schema in session.root.schemas.values():
@@ -364,6 +365,7 @@ def reindex(context):
         except BaseException as err:
             session.abort_transaction(err)
             raise
+    sweep(context)
     return total
 
 

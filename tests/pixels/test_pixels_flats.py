@@ -112,12 +112,70 @@ def test_equal_flats_give_themselves(rng):
     np.testing.assert_allclose(master_flat(flat, flat, filter_size=300).flat, flat, rtol=1e-6)
 
 
+class TestNightSky:
+    """Flats whose large scales, or largest, are those of the night sky."""
+
+    @pytest.fixture
+    def flats(self, rng):
+        """Give the pixels' response, the lamp's, twilight's and sky's light, and noisy flats."""
+        y, x = np.mgrid[-1:1:320j, -1:1:300j]
+        pixels = rng.normal(1, 0.01, x.shape)
+        lights = {"dome": 1 + 0.10 * x, "twilight": 1 + 0.02 * y, "nightsky": 1 - 0.03 * x}
+        noise = {"dome": 1e-4, "twilight": 2e-3, "nightsky": 2e-2}
+        return pixels, lights, {
+            name: pixels * light * rng.normal(1, noise[name], x.shape)
+            for name, light in lights.items()
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(("method", "scatter"), [(4, 2e-3), (5, 3e-3), (6, 2e-3)])
+    def test_light_is_that_of_the_sky(self, flats, method, scatter):
+        pixels, lights, noisy = flats
+        made = master_flat(
+            noisy["dome"], noisy["twilight"], method, nightsky=noisy["nightsky"], nightsky_size=64
+        )
+        ratio = made.flat / (pixels * lights["nightsky"])
+        assert ratio.std() / ratio.mean() < scatter
+
+    def test_pixels_without_sky_keep_the_fine_flat(self, flats):
+        pixels, _, noisy = flats
+        noisy["nightsky"][100:110, 100:110] = 0
+        made = master_flat(noisy["dome"], None, 4, nightsky=noisy["nightsky"])
+        assert not made.bad.any()
+        inside = (made.flat / pixels)[100:110, 100:110]
+        assert inside.std() / inside.mean() < 2e-3
+
+    def test_gauss_size_smooths_and_mirror_bounds_the_slope(self, flats, rng):
+        pixels, lights, noisy = flats
+        true = pixels * lights["twilight"]
+        twilight = noisy["twilight"]
+        noisy["twilight"] = true * rng.normal(1, 0.05, true.shape)
+        spread = {}
+        for size in (16, 0, 200):
+            made = master_flat(noisy["dome"], noisy["twilight"], 1, 64, gauss_size=size)
+            spread[size] = np.std((made.flat / true)[100:200, 100:200])
+        assert spread[16] > spread[0] > spread[200]
+        noisy["twilight"] = twilight
+        whole = master_flat(noisy["dome"], noisy["twilight"], gauss_size=120).flat
+        same = master_flat(noisy["dome"], noisy["twilight"], gauss_size=120, mirror=(999, 999)).flat
+        np.testing.assert_allclose(whole, same, rtol=1e-6)
+        near = master_flat(noisy["dome"], noisy["twilight"], gauss_size=120, mirror=(16, 999)).flat
+        error = [np.abs(f / true / np.mean(f / true) - 1)[:, :8].mean() for f in (whole, near)]
+        assert error[1] > 1.5 * error[0]
+
+    def test_sizes_out_of_range(self):
+        ones = np.ones((8, 8))
+        for options in ({"gauss_size": -1}, {"mirror": (0, -1)}, {"nightsky_size": 0}):
+            with pytest.raises(AweValueError, match=r"size|mirror"):
+                master_flat(ones, ones, **options)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.ones((4, 4)), np.ones((4, 4)), 4), "1 dome and twilight flat; 2 dome flat only"),
+        ((np.ones((4, 4)), np.ones((4, 4)), 7), "1 dome and twilight flat; 2 dome flat only"),
         ((None, np.ones((4, 4)), 1), "needs a dome flat"),
         ((np.ones((4, 4)), None, 3), "needs a twilight flat"),
+        ((np.ones((4, 4)), None, 4), "needs a night-sky flat"),
         ((np.ones((4, 4)), np.ones((4, 4)), 1, 0), "filter_size"),
         ((np.eye(4) + np.eye(4)[::-1], 2 - np.eye(4) * 2 - np.eye(4)[::-1] * 2), "in common"),
     ],

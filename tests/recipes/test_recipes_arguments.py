@@ -97,9 +97,9 @@ class TestForms:
         ):
             BiasTask(instrument="NICKEL", pars={"SIGMA_CLIP": 4})
 
-    @pytest.mark.parametrize("combine", [0, 4])
+    @pytest.mark.parametrize("combine", [0, 7])
     def test_wrong_way_to_combine_is_refused(self, combine):
-        with pytest.raises(AweValueError, match="one of 1, 2, 3"):
+        with pytest.raises(AweValueError, match="one of 1, 2, 3, 4, 5, 6"):
             MasterFlatTask(instrument="OMEGACAM", combine=combine)
 
 
@@ -206,7 +206,7 @@ class TestHelp:
         assert "commit " in text
         assert "whether to store the products" in text
         assert "pars " in text
-        for name in task.product_names:
+        for name in set(task.product_names) - {"WeightFrame"}:
             assert f"Parameters of {name}.process_params:" in text
 
     def test_reduce_has_what_the_tutorial_speaks_of(self):

@@ -144,7 +144,9 @@ class TestChoice:
         assert red.bias is chosen
         assert red.overridden_inputs == ("bias",)
         assert "given by the user: bias" in str(red.lineage())
-        assert red.weight.overridden_inputs == ("bias",)
+        assert red.weight.overridden_inputs == ()
+        again = reduce(raw, bias=chosen, flat=red.flat)
+        assert again.weight.overridden_inputs == ("flat",)
 
     def test_given_one_of_another_ccd_is_refused(self, raw, capsys):
         other = (BiasFrame.chip.name == "ESO_CCD_#66")[0]

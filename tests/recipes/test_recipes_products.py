@@ -16,6 +16,7 @@ from awe.recipes.TwilightFlatTask import TwilightFlatTask
 from awe.base.errors import AweError, AwePermissionError
 from awe.model import (
     BiasFrame,
+    CosmicMap,
     DomeFlatFrame,
     MasterFlatFrame,
     RawBiasFrame,
@@ -23,6 +24,8 @@ from awe.model import (
     RawScienceFrame,
     ReadNoise,
     ReducedScienceFrame,
+    SatelliteMap,
+    SaturatedPixelMap,
     TwilightFlatFrame,
     WeightFrame,
 )
@@ -38,20 +41,21 @@ class TestWholeNight:
     def test_everything_is_made_stored_and_linked(self, reduced_night):
         classes = (
             ReadNoise, BiasFrame, DomeFlatFrame, TwilightFlatFrame, MasterFlatFrame,
-            ReducedScienceFrame, WeightFrame,
+            ReducedScienceFrame, WeightFrame, SaturatedPixelMap, CosmicMap, SatelliteMap,
         )  # fmt: skip
-        assert [len(c.select_all()) for c in classes] == [2, 2, 2, 2, 2, 4, 4]
+        assert [len(c.select_all()) for c in classes] == [2, 2, 2, 2, 2, 4, 4, 4, 4, 4]
         for red in ReducedScienceFrame.select_all():
             assert {red.bias.chip, red.flat.chip, red.weight.chip} == {red.chip}
             assert red.flat.filter is red.filter is red.raw.filter
             assert red.flat.domeflat.bias is red.bias
-            assert red.weight.inputs == red.inputs
+            assert red.weight.frame is red.weight.cosmic.frame is red.weight.satellite.frame is red
+            assert red.weight.saturated is red.saturated is red.weight.cosmic.saturated
             assert len(red.bias.raw_bias_frames) == 3
             assert red.bias.read_noise.chip is red.chip
             roots = red.lineage().roots()
             assert all(isinstance(r, RawFrame) for r in roots)
             assert len(roots) == 1 + 3 + 2 + 2
-            assert red.weight.raw is red.raw
+            assert red.saturated.raw is red.raw
         assert verify(reduced_night) == []
         assert os.listdir(".") == []
 
@@ -60,9 +64,9 @@ class TestWholeNight:
         text = str(red.lineage())
         assert f"code {red.code_version}, awe {red.package_version}, {red.kernel}" in text
         assert "MAXIMUM_ABS_MEAN=50.0 (instrument)" in text
-        assert "not done: cosmic rays" in text
+        assert "not done: dark current: no DarkFrame serves" in text
         assert "`-- and 7 more raw_bias_frames" in text
-        assert text.count("RawScienceFrame") == 1
+        assert text.count("RawScienceFrame") == 2
 
     def test_dependents_of_a_raw_bias(self, reduced_night):
         raw = (RawBiasFrame.chip.name == "ESO_CCD_#65")[0]
@@ -70,7 +74,8 @@ class TestWholeNight:
         counts = {c.__name__: sum(type(m) is c for m in made) for c in {type(m) for m in made}}
         assert counts == {
             "ReadNoise": 1, "BiasFrame": 1, "DomeFlatFrame": 1, "TwilightFlatFrame": 1,
-            "MasterFlatFrame": 1, "ReducedScienceFrame": 2, "WeightFrame": 2,
+            "MasterFlatFrame": 1, "ReducedScienceFrame": 2, "WeightFrame": 2, "CosmicMap": 2,
+            "SatelliteMap": 2,
         }  # fmt: skip
         weight = WeightFrame.select_all()[0]
         assert weight.dependents() == []
@@ -118,9 +123,16 @@ class TestFiles:
                 inputs = [header[k] for k in header if k.startswith("AWEIN")]
                 expected = [f"{n} {o.object_id}" for n, o in product.input_objects()]
                 assert inputs == expected
-                for name in product.process_params._attributes:
-                    assert header[f"AWE PAR {name}"] == getattr(product.process_params, name)
+                if product is not red.weight:
+                    for name in product.process_params._attributes:
+                        assert header[f"AWE PAR {name}"] == getattr(product.process_params, name)
             assert product.path().stat().st_mode & 0o222 == 0
+        for pixel_map in (red.saturated, red.weight.cosmic, red.weight.satellite):
+            with fits.open(pixel_map.path(), checksum=True) as hdus:
+                assert hdus[1].header["AWEID"] == pixel_map.object_id
+                assert hdus[1].compression_type == "PLIO_1"
+                assert np.count_nonzero(hdus[1].data == 0) == pixel_map.count
+                assert set(np.unique(hdus[1].data)) <= {0, 1}
         assert fits.getheader(red.path())["RAWFILE"] == red.raw.filename
         with fits.open(red.bias.path()) as hdus:
             assert hdus["ERROR"].data.shape == hdus[0].data.shape
@@ -232,7 +244,7 @@ class TestFailures:
             task.execute()
         assert len(task.products) == 3
         assert len(ReducedScienceFrame.select_all()) == 7
-        assert len(os.listdir(".")) == 6
+        assert len(os.listdir(".")) == 3 * 5
 
     def test_damaged_raw_file_is_one_failure(self, reduced_night):
         path = RawScienceFrame.select_all()[0].path()
@@ -240,7 +252,7 @@ class TestFailures:
         path.write_bytes(path.read_bytes()[:4000])
         task = ReduceTask(**OMEGACAM, folder=None)
         assert len(task.execute()) == 3
-        assert "truncated" in str(task.failures[0].error)
+        assert "is damaged: its checksum is wrong" in str(task.failures[0].error)
 
     def test_raw_flat_that_is_not_lit(self, raw_night, night, capsys):
         raw_night.create_project("DARK")

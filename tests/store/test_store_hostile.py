@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 
 import pytest
+from relstorage.adapters.sqlite.batch import Sqlite3RowBatcher
 from store_lab import LabNote, open_lab
 from ZODB.utils import u64
 
@@ -241,6 +242,31 @@ def test_the_attack_of_these_tests_works_where_nobody_guards(tmp_path):
     marker = tmp_path / "owned"
     pickle.loads(_call(marker))  # noqa: S301  # on purpose
     assert marker.exists()
+
+
+def test_sweep_writes_its_batches_whole(tmp_path, monkeypatch):
+    # RelStorage's own batches end in an INSERT without values where they are full at the wrong
+    # moment, as those of a large store are somewhere; batches of a few values are at once.
+    monkeypatch.setattr(Sqlite3RowBatcher, "bind_limit", 6)
+    with contextlib.closing(open_lab(tmp_path)) as context:
+        context.commit([LabNote(name=f"n{k}", value=float(k)) for k in range(1200)])
+        LabNote.get(name="n7").value = -1.0
+        context.commit()
+        with pytest.raises(sqlite3.OperationalError):
+            context.session._database.pack()
+        assert sweep(context) >= 1
+        assert len(LabNote.select_all()) == 1200
+        assert verify(context) == []
+
+
+def test_reindex_leaves_no_former_columns(tmp_path):
+    with contextlib.closing(open_lab(tmp_path)) as context:
+        context.commit([LabNote(name=f"n{k}", value=float(k)) for k in range(1200)])
+        before = context.session._database.objectCount()
+        for _ in range(3):
+            reindex(context)
+        assert context.session._database.objectCount() <= before
+        assert sweep(context) == 0
 
 
 @pytest.mark.heavy

@@ -1,0 +1,1 @@
+"""Where tasks run: jobs, a pool of worker processes, logs and status."""

@@ -1,0 +1,445 @@
+"""`dpu` at the prompt: run recipes on the pool, watch them, stop them, get what they made."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from awe.base.environment import read_environment
+from awe.base.errors import AweTypeError, AweValueError
+from awe.base.progress import track
+from awe.base.utc import now
+from awe.dpu import sequences
+from awe.dpu.control import DpuHome
+from awe.dpu.jobs import DpuUnit, find_job, in_private, jobs_of_user, units_of
+from awe.dpu.logs import JobLog, LogLines
+from awe.dpu.report import Status, status_of, summary_of
+from awe.dpu.submission import resubmit, submit
+from awe.dpu.work import products_of
+from awe.process import Products
+from awe.store import current
+from awe.store.edits import StaleEditError
+
+__all__ = ["Processor", "SequenceHelp", "as_list", "as_seconds"]
+
+_POLL = 0.15
+_SHOWN = 12
+_OVER = ("done", "failed", "cancelled")
+
+
+class SequenceHelp:
+    """What `dpu` and `lpu` tell of the recipes."""
+
+    def get_sequence_identifiers(self):
+        """Give the names of the recipes.
+
+        Returns
+        -------
+        list of str
+            They can be combined: 'Bias>Reduce'.
+        """
+        return list(sequences.identifiers())
+
+    def show_sequence_identifiers(self):
+        """Print the names of the recipes, with what each does."""
+        for name in sequences.identifiers():
+            print(f"{name:<24} {sequences.purpose(name)}")
+
+    def get_sequence_options(self, sequence):
+        """Give the arguments of a sequence.
+
+        Parameters
+        ----------
+        sequence : str
+            One recipe, or several with '>' between them.
+
+        Returns
+        -------
+        list of str
+            Their names.
+        """
+        return list(sequences.options(sequence))
+
+    def show_sequence_options(self, sequence):
+        """Print the arguments of a sequence, with what each means.
+
+        Parameters
+        ----------
+        sequence : str
+            One recipe, or several with '>' between them.
+        """
+        known = sequences.options(sequence)
+        width = max(map(len, known))
+        for name, argument in known.items():
+            needed = " (must be given)" if argument.required else ""
+            print(f"{name:<{width}}  {argument.doc}{needed}")
+
+
+class Processor(SequenceHelp):
+    """The DPU: runs recipes on a pool of processes that outlives the prompt.
+
+    Parameters
+    ----------
+    opener : str, optional
+        What opens the store with all classes in the DPU's processes, as 'module:function'. By
+        default the classes of awe are there, not those of the user.
+    """
+
+    def __init__(self, opener="awe.dpu.work:open_session"):
+        self._opener = opener
+        self._mine = []
+        # What is not stored stays the same object as long as it can be asked for again.
+        self._held = {}
+        self._log_name = f"{now():%Y-%m-%dT%H-%M-%S}.log"
+
+    def __repr__(self):
+        return f"<dpu: {self._head()}>"
+
+    # --- running ---
+
+    def run(self, sequence, *, dpu_time=None, **arguments):
+        """Run a recipe, or several one after the other, on the pool.
+
+        Parameters
+        ----------
+        sequence : str
+            'Reduce', or 'Bias>DomeFlat>Reduce'; `show_sequence_identifiers` lists them.
+        dpu_time : float, optional
+            Seconds that a unit (a frame, a CCD) may take. By default there is no limit.
+        **arguments
+            Those of the recipe; `show_sequence_options('Reduce')` lists them.
+
+        Returns
+        -------
+        int
+            The number of the job.
+        """
+        context = current.context()
+        limit = as_seconds(dpu_time)
+        plan = sequences.make_plan(sequence, arguments)
+        desk = DpuHome()
+        job = submit(context, plan, desk.folder, limit)
+        self._mine.append(job.number)
+        self._wake(desk)
+        print(_told(job, plan))
+        return job.number
+
+    def rerun_failed(self, jobid):
+        """Run again what failed, was blocked or was cancelled in a job.
+
+        Parameters
+        ----------
+        jobid : int
+            The job, which is over.
+
+        Returns
+        -------
+        int
+            The number of the new job.
+        """
+        context = current.context()
+        context.refresh()
+        old = find_job(context, jobid)
+        if old.state not in _OVER:
+            msg = f"Job {old.number} is {old.state}: what fails in it is known when it is over."
+            raise AweValueError(msg, remedy=f"Type: dpu.wait({old.number})")
+        units = [unit for unit in units_of(context, old) if unit.state != "done"]
+        if not units:
+            msg = f"Nothing failed in job {old.number}."
+            raise AweValueError(msg)
+        desk = DpuHome()
+        job = resubmit(context, old, units, desk.folder)
+        self._mine.append(job.number)
+        self._wake(desk)
+        print(f"Job {job.number}: {job.sequence}, {len(units)} units of job {old.number} again")
+        return job.number
+
+    def _wake(self, desk):
+        desk.start(current.context(), self._opener, read_environment().dpu_workers)
+        desk.ring()
+
+    # --- watching ---
+
+    def get_jobids(self):
+        """Give the numbers of all your jobs.
+
+        Returns
+        -------
+        list of int
+            In the order in which they were submitted.
+        """
+        current.context().refresh()
+        return [job.number for job in jobs_of_user(current.context())]
+
+    def get_status(self, jobids=None):
+        """Tell how far your jobs are.
+
+        Parameters
+        ----------
+        jobids : int or list of int, optional
+            The jobs. By default those that are not over, and the newest of the others.
+
+        Returns
+        -------
+        Status
+            A list that the prompt shows as a table.
+        """
+        context = current.context()
+        context.refresh()
+        if jobids is None:
+            jobs = jobs_of_user(context)
+            over = [job for job in jobs if job.state in _OVER]
+            left_out = {id(job) for job in over[: -_SHOWN or None]}
+            jobs = [job for job in jobs if id(job) not in left_out]
+        else:
+            jobs = [find_job(context, number) for number in as_list(jobids)]
+        return Status([status_of(context, job) for job in jobs], self._head())
+
+    def _head(self):
+        found = DpuHome().running()
+        if found is None:
+            return "The DPU is not running; dpu.run(...) or `awe dpu start` starts it."
+        return f"The DPU runs since {found.since}, process {found.pid}, {found.workers} workers."
+
+    def get_logs(self, jobids=None, follow=False):
+        """Give the logs of jobs when they are over, and add them to this prompt's log file.
+
+        Parameters
+        ----------
+        jobids : int or list of int, optional
+            The jobs. By default those of this prompt, or else the newest.
+        follow : bool, optional
+            Whether to print the lines as they come. The default is False.
+
+        Returns
+        -------
+        LogLines
+            The lines; they are also added to ``<date+time>.log`` in the working directory.
+        """
+        lines = LogLines()
+        for number in self._chosen(jobids):
+            job = find_job(current.context(), number)
+            if follow:
+                lines += self._follow(job)
+            else:
+                self._wait_for(job)
+                lines += JobLog(Path(job.folder) / "log").read()[0]
+        lines.append_to(Path(self._log_name))
+        return lines
+
+    def _chosen(self, jobids):
+        if jobids is not None:
+            return as_list(jobids)
+        return self._mine or self.get_jobids()[-1:]
+
+    def _follow(self, job):
+        """Print the lines of a log as they come, and give them."""
+        log, at, told = JobLog(Path(job.folder) / "log"), 0, []
+        is_over = False
+        while True:
+            lines, at = log.read(at)
+            told += lines
+            for line in lines:
+                print(line)
+            if is_over:
+                return told
+            is_over = self._is_over(job)
+            if not is_over:
+                time.sleep(_POLL)
+
+    def wait(self, jobid=None):
+        """Wait until a job is over; Ctrl-C leaves it running.
+
+        Parameters
+        ----------
+        jobid : int, optional
+            The job. By default the newest of this prompt.
+
+        Returns
+        -------
+        JobStatus
+            How it ended; a summary is printed.
+        """
+        context = current.context()
+        context.refresh()
+        job = find_job(context, self._chosen(jobid)[-1])
+        try:
+            self._wait_for(job)
+        except KeyboardInterrupt:
+            print(f"\nJob {job.number} goes on. Again: dpu.wait({job.number})", file=sys.stderr)
+            raise
+        print(summary_of(job, units_of(context, job)))
+        return status_of(context, job)
+
+    def _wait_for(self, job):
+        """Wait until a job is over, with a bar of progress."""
+        if self._is_over(job):
+            return
+        total = status_of(current.context(), job).units
+        for _ in track(self._ended_units(job, total), f"Job {job.number}", total=total):
+            pass
+
+    def _ended_units(self, job, total):
+        """Give something whenever a unit has ended, until the job is over."""
+        seen = 0
+        while not self._is_over(job):
+            # Units that are found while the job runs do not count.
+            ended = min(status_of(current.context(), job).ended, total - 1)
+            yield from range(seen, ended)
+            seen = max(seen, ended)
+            time.sleep(_POLL)
+        yield from range(seen, total)
+
+    def _is_over(self, job):
+        context = current.context()
+        context.refresh()
+        if job.state == "cancelled":
+            with in_private(context):
+                return not ((DpuUnit.job == job) & (DpuUnit.state == "running")).exists()
+        if job.state in _OVER:
+            return True
+        desk = DpuHome()
+        if desk.running() is None:
+            # It was stopped or killed; what it was doing is done again.
+            desk.start(context, self._opener, read_environment().dpu_workers)
+            desk.wait_until_ready()
+        return False
+
+    # --- what was made ---
+
+    def get_job_result(self, jobid):
+        """Give what a job has made.
+
+        Parameters
+        ----------
+        jobid : int
+            The job; of one that is not over, what it has made so far.
+
+        Returns
+        -------
+        Products
+            The products.
+        """
+        context = current.context()
+        context.refresh()
+        job = find_job(context, jobid)
+        if job.state not in _OVER:
+            print(f"Job {job.number} is {job.state}; this is what there is.", file=sys.stderr)
+        units = [unit for unit in units_of(context, job) if unit.results]
+        found = Products(p for unit in units for p in products_of(unit))
+        gone = sum(len(unit.results) for unit in units) - len(found)
+        if gone:
+            print(f"{gone} of its products are gone.", file=sys.stderr)
+        self._held[job.number] = found
+        return found
+
+    # --- stopping ---
+
+    def cancel_job(self, jobid):
+        """Cancel a job: what is queued never starts, what runs is stopped.
+
+        Parameters
+        ----------
+        jobid : int
+            The job. Nothing happens to one that is over.
+        """
+        context = current.context()
+        while True:
+            context.refresh()
+            job = find_job(context, jobid)
+            if job.state in _OVER:
+                print(f"Job {job.number} is over already: {job.state}.")
+                return
+            job.state, job.ended = "cancelled", now()
+            try:
+                context.commit(job)
+            except StaleEditError:
+                # It began or ended at this very moment.
+                context.rollback(job)
+                continue
+            break
+        DpuHome().ring()
+        print(f"Job {job.number} is cancelled.")
+
+    def forget_job(self, jobid):
+        """Forget a job that is over: its record, its log and what it made and did not store.
+
+        Parameters
+        ----------
+        jobid : int
+            The job. What it has stored stays.
+        """
+        context = current.context()
+        context.refresh()
+        job = find_job(context, jobid)
+        if job.state not in _OVER:
+            msg = f"Job {job.number} is {job.state}; only one that is over can be forgotten."
+            raise AweValueError(msg, remedy=f"Type: dpu.cancel_job({job.number})")
+        folder, number = Path(job.folder), job.number
+        context.delete([*units_of(context, job), job], why="the job was forgotten")
+        self._held.pop(number, None)
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"Job {number} is forgotten.")
+
+
+def as_list(jobids):
+    """Take one number of a job, or several.
+
+    Parameters
+    ----------
+    jobids : int or list of int
+        What the user gave.
+
+    Returns
+    -------
+    list of int
+        The numbers.
+    """
+    return list(jobids) if isinstance(jobids, (list, tuple, set, range)) else [jobids]
+
+
+def as_seconds(limit):
+    """Take a limit of time.
+
+    Parameters
+    ----------
+    limit : float or None
+        What the user gave, in seconds.
+
+    Returns
+    -------
+    float or None
+        The same.
+
+    Raises
+    ------
+    AweTypeError
+        It is no number.
+    AweValueError
+        It is not positive.
+    """
+    if limit is None:
+        return None
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+        msg = f"dpu_time is a number of seconds, not {type(limit).__name__} {limit!r}."
+        raise AweTypeError(msg)
+    if not limit > 0:
+        msg = f"dpu_time is {limit!r} s: no unit could end in that time."
+        raise AweValueError(msg)
+    return float(limit)
+
+
+def _told(job, plan):
+    count = sum(len(step.units) for step in plan.steps)
+    later = sum(len(step.groups) for step in plan.steps)
+    units = f"{count} unit" + ("s" if count != 1 else "")
+    more = f", and what {later} selections find when it is their turn" if later else ""
+    lines = [f"Job {job.number}: {job.sequence}, {units} queued{more}"]
+    for step in plan.steps:
+        for why, number in getattr(step.task, "left_out", {}).items():
+            lines.append(f"  {number} left out: {why}")
+        if step.lacking:
+            labels = ", ".join(unit.label for unit, _ in step.lacking[:3])
+            lines.append(f"  {len(step.lacking)} of {step.recipe} will fail ({labels} ...): "
+                         f"{step.lacking[0][1].cause}")  # fmt: skip
+    return "\n".join(lines)

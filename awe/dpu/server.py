@@ -1,0 +1,452 @@
+"""The DPU: takes jobs from the store, lets workers do their units, keeps account of it."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+
+from awe.base.environment import read_environment
+from awe.base.utc import now
+from awe.dpu import work
+from awe.dpu.control import DpuHome, Running
+from awe.dpu.jobs import FINAL, DpuJob, DpuUnit
+from awe.dpu.logs import JobLog
+from awe.dpu.pool import CallStopped, TimeLimitReached, WorkerDied, WorkerPool
+from awe.dpu.schedule import JobSchedule
+from awe.store import current
+from awe.store.edits import StaleEditError
+
+__all__ = ["Server", "serve"]
+
+# How often the store is looked at although nobody rang, in seconds.
+_EVERY = 5.0
+# Units in one commit: others wait for the lock meanwhile.
+_CHUNK = 200
+_MOST_LOSSES = 2
+_MOST_ATTEMPTS = 6
+_ACTIVE = ("queued", "running")
+# Short units are begun some time ahead, so that many of them share a commit, in seconds.
+_AHEAD = 0.2
+_MOST_AHEAD = 32
+
+
+class _ActiveJob:
+    """A job that is not over, with its schedule."""
+
+    def __init__(self, job):
+        self.job = job
+        self.log = JobLog(Path(job.folder) / "log")
+        self.schedule = JobSchedule(json.loads(job.needs))
+        self.running = {}
+        self.known = set()
+        self.recipes = [name.split(":")[1].removesuffix("Task") for name in job.modules]
+
+    def label(self, unit):
+        return f"{self.recipes[unit.step]} {unit.label}"
+
+
+class Server:
+    """The account of jobs, and the workers.
+
+    Parameters
+    ----------
+    context : Context
+        The store.
+    home : DpuHome
+        The folder of the DPU.
+    executor : WorkerPool
+        What does the units.
+    bell : int
+        A descriptor on which prompts ring.
+    """
+
+    def __init__(self, context, home, executor, bell):
+        self.context = context
+        self.home = home
+        self.executor = executor
+        self.bell = bell
+        self.jobs = {}
+        self._finished = deque()
+        self._alarm_in, self._alarm_out = os.pipe()
+        os.set_blocking(self._alarm_out, False)
+        self.is_stopping = False
+        self._rung = True
+        self._mean = _AHEAD
+
+    def run(self):
+        """Work until somebody rings to stop."""
+        while not self.is_stopping:
+            self.context.session.begin()
+            if self._rung:
+                self._take_jobs()
+            self._look_for_cancelled()
+            self._settle_finished()
+            self._hand_out()
+            self._close_jobs()
+            self.context.session.end()
+            self._wait()
+        self._put_back()
+
+    # --- waiting ---
+
+    def _wait(self):
+        self._rung = False
+        if self._finished:
+            return
+        ready, _, _ = select.select([self.bell, self._alarm_in], [], [], _EVERY)
+        if self._alarm_in in ready:
+            os.read(self._alarm_in, 65536)
+        # Where nobody rings for some time it is looked as well: a ring may have been missed.
+        self._rung = self.bell in ready or not ready
+        if self.bell in ready and b"s" in os.read(self.bell, 65536):
+            self.is_stopping = True
+
+    def _alarm(self):
+        try:
+            os.write(self._alarm_out, b"x")
+        except BlockingIOError:
+            # It rings already.
+            return
+
+    def _when_done(self, future, active, unit):
+        self._finished.append((future, active, unit))
+        self._alarm()
+
+    # --- jobs ---
+
+    def _take_jobs(self):
+        for job in DpuJob.state.in_(_ACTIVE):
+            if job.object_id not in self.jobs:
+                self._take(job)
+
+    def _take(self, job):
+        active = self.jobs[job.object_id] = _ActiveJob(job)
+        units = list(DpuUnit.job == job)
+        lost = [unit for unit in units if unit.state == "running"]
+        for unit in lost:
+            active.log.add(active.label(unit), "lost: the DPU ended while it ran; it is run again")
+        self._change([(unit, {"state": "lost", "worker": None}) for unit in lost])
+        shutil.rmtree(Path(job.folder) / "scratch", ignore_errors=True)
+        self._add_units(active, units)
+
+    def _add_units(self, active, units):
+        new = [unit for unit in units if unit.object_id not in active.known]
+        active.known.update(unit.object_id for unit in new)
+        active.schedule.add(new)
+        self._open(active)
+
+    def _open(self, active):
+        changes = []
+        for unit, culprit in active.schedule.open():
+            cause = f"{active.label(culprit)} failed, which it needs"
+            changes.append((unit, {"state": "blocked", "cause": cause, "ended": now()}))
+            active.log.add(active.label(unit), f"blocked: {cause}")
+        self._change(changes)
+
+    def _look_for_cancelled(self):
+        for active in self.jobs.values():
+            if active.job.state == "cancelled":
+                for future in active.running:
+                    self.executor.stop(future)
+
+    def _close_jobs(self):
+        for key, active in list(self.jobs.items()):
+            if active.running:
+                continue
+            job = active.job
+            if job.state == "cancelled":
+                active.log.add(f"job {job.number}", "cancelled")
+                shutil.rmtree(Path(job.folder) / "scratch", ignore_errors=True)
+                del self.jobs[key]
+            elif active.schedule.is_over:
+                self._end(active)
+                del self.jobs[key]
+
+    def _end(self, active):
+        job = active.job
+        states = (DpuUnit.job == job).table("state")["state"].tolist()
+        state = "done" if set(states) <= {"done"} else "failed"
+        job.state, job.ended = state, now()
+        try:
+            self.context.commit(job, check=lambda: _check_not_cancelled(job))
+        except _Cancelled:
+            self.context.rollback(job)
+            state = "cancelled"
+        counts = ", ".join(f"{states.count(s)} {s}" for s in sorted(set(states)))
+        active.log.add(f"job {job.number}", f"{state}: {counts}")
+
+    # --- units ---
+
+    def _change(self, changes):
+        """Store new values of units, many in one commit."""
+        for start in range(0, len(changes), _CHUNK):
+            chunk = changes[start : start + _CHUNK]
+            try:
+                self._store(chunk)
+            except StaleEditError:
+                # A worker of a DPU that was killed has ended a unit at this very moment.
+                self.context.rollback()
+                self._store([(unit, values) for unit, values in chunk if unit.state not in FINAL])
+
+    def _store(self, changes):
+        for unit, values in changes:
+            for name, value in values.items():
+                setattr(unit, name, value)
+        if changes:
+            self.context.commit(*(unit for unit, _ in changes))
+
+    def _hand_out(self):
+        ahead = min(int(_AHEAD / self._mean), _MOST_AHEAD) if self._mean else _MOST_AHEAD
+        room = self.executor.size * max(ahead, 1)
+        free = room - sum(len(active.running) for active in self.jobs.values())
+        if free < (room // 2 if ahead > 1 else 1):
+            return
+        chosen = []
+        for active in self.jobs.values():
+            if active.job.state == "cancelled":
+                continue
+            while free > 0 and (unit := active.schedule.next()) is not None:
+                chosen.append((active, unit))
+                free -= 1
+        if not chosen:
+            return
+        begun = now()
+        starting = {active.job for active, _ in chosen if active.job.state == "queued"}
+        for job in starting:
+            job.state, job.started = "running", begun
+        for _, unit in chosen:
+            unit.attempt, unit.state, unit.started = unit.attempt + 1, "running", begun
+        jobs = {active.job for active, _ in chosen}
+
+        def check():
+            for job in jobs:
+                _check_not_cancelled(job)
+
+        try:
+            self.context.commit(*starting, *(unit for _, unit in chosen), check=check)
+        except _Cancelled:
+            self.context.rollback()
+            for active, unit in chosen:
+                active.schedule.give_back(unit)
+            self._alarm()
+            return
+        for active, unit in chosen:
+            self._begin(active, unit)
+
+    def _begin(self, active, unit):
+        job = active.job
+        future = self.executor.submit_limited(
+            job.time_limit, work.run_unit, spec_of(job, unit, self.home.folder)
+        )
+        active.running[future] = unit
+        future.add_done_callback(lambda f: self._when_done(f, active, unit))
+
+    def _settle_finished(self):
+        changes, again = [], []
+        while self._finished:
+            future, active, unit = self._finished.popleft()
+            del active.running[future]
+            self._note_pace(future)
+            values = self._judge(future, active, unit)
+            if values.get("state") == "lost":
+                again.append((active, unit))
+            elif unit.state not in FINAL and values:
+                values["ended"] = now()
+            changes.append((active, unit, values))
+        self._change([(unit, values) for _, unit, values in changes if values])
+        for active, unit in again:
+            active.schedule.give_back(unit)
+        for active, unit, values in changes:
+            if values.get("state") != "lost":
+                active.schedule.ended(unit, unit.state)
+                if unit.kind == "select":
+                    self._add_units(active, list(DpuUnit.job == active.job))
+                self._open(active)
+
+    def _note_pace(self, future):
+        """Keep how long units take of late."""
+        if not future.cancelled() and future.exception() is None:
+            self._mean += 0.1 * (future.result()["seconds"] - self._mean)
+
+    def _judge(self, future, active, unit):
+        """Give what changes of a unit whose call has ended."""
+        if unit.state != "running":
+            # What the worker has stored counts, whatever became of the worker.
+            return {}
+        error = CallStopped("stopped") if future.cancelled() else future.exception()
+        if error is None:
+            outcome = future.result()
+            if outcome["state"] == "done":
+                # It has stored nothing, so that it had nothing to commit.
+                return {"state": "done", "results": outcome["results"]}
+            if outcome["state"] == "failed":
+                return {k: outcome[k] for k in ("state", "cause", "error")}
+            return self._lost(active, unit, outcome.get("told", ""))
+        shutil.rmtree(scratch_of(active.job, unit), ignore_errors=True)
+        if isinstance(error, TimeLimitReached):
+            return self._failed(active, unit, f"it {error}", "Give more with dpu_time=SECONDS.")
+        if isinstance(error, CallStopped):
+            active.log.add(active.label(unit), "cancelled")
+            return {"state": "cancelled"}
+        if isinstance(error, WorkerDied):
+            return self._lost(active, unit, str(error), died=True)
+        return self._failed(active, unit, f"{type(error).__name__}: {error}")
+
+    def _failed(self, active, unit, cause, remedy=""):
+        active.log.add(active.label(unit), f"failed: {cause}")
+        return {"state": "failed", "cause": cause, "error": f"{cause}\n{remedy}".strip()}
+
+    def _lost(self, active, unit, why, died=False):
+        losses = unit.losses + died
+        if active.job.state == "cancelled":
+            return {"state": "cancelled", "losses": losses}
+        if losses >= _MOST_LOSSES or unit.attempt >= _MOST_ATTEMPTS:
+            values = self._failed(active, unit, why, "Was there too little memory?")
+            return {**values, "losses": losses}
+        active.log.add(active.label(unit), f"lost: {why}; it is run again")
+        return {"state": "lost", "losses": losses}
+
+    # --- the end ---
+
+    def _put_back(self):
+        """Stop what runs, and queue it again."""
+        self.executor.shutdown(cancel_futures=True)
+        self.context.session.begin()
+        changes = []
+        for active in self.jobs.values():
+            for unit in active.running.values():
+                if unit.state == "running":
+                    changes.append((unit, {"state": "queued"}))
+                    active.log.add(active.label(unit), "queued again: the DPU was stopped")
+        self._change(changes)
+        for active in self.jobs.values():
+            shutil.rmtree(Path(active.job.folder) / "scratch", ignore_errors=True)
+
+
+class _Cancelled(Exception):
+    """The job was cancelled meanwhile."""
+
+
+def _check_not_cancelled(job):
+    if job.stored_value("state") == "cancelled":
+        raise _Cancelled
+
+
+def scratch_of(job, unit):
+    """Give the folder for the temporary files of a unit.
+
+    Parameters
+    ----------
+    job : DpuJob
+        Its job.
+    unit : DpuUnit
+        The unit, begun.
+
+    Returns
+    -------
+    pathlib.Path
+        One for each attempt.
+    """
+    return Path(job.folder) / "scratch" / f"{unit.object_id}-{unit.attempt}"
+
+
+def spec_of(job, unit, folder):
+    """Give what a worker must know of a unit.
+
+    Parameters
+    ----------
+    job : DpuJob
+        Its job.
+    unit : DpuUnit
+        The unit, begun.
+    folder : pathlib.Path
+        The folder of the DPU.
+
+    Returns
+    -------
+    dict
+        Plain values.
+    """
+    module = job.modules[unit.step]
+    return {
+        "job": job.object_id, "unit": unit.object_id, "attempt": unit.attempt,
+        "step": unit.step, "number": unit.number, "kind": unit.kind, "label": unit.label,
+        "needs": json.loads(job.needs)[unit.step], "group": unit.group, "inputs": unit.inputs,
+        "module": module, "stores": job.stores,
+        "recipe": module.split(":")[1].removesuffix("Task"),
+        "checksum": job.checksums[unit.step], "arguments": job.arguments[unit.step],
+        "project": job.project_name, "level": job.level, "folder": job.folder,
+        "scratch": str(scratch_of(job, unit)), "spool": str(folder / "spool"),
+    }  # fmt: skip
+
+
+def serve(folder, opener, workers):
+    """Be the DPU until somebody stops it.
+
+    Parameters
+    ----------
+    folder : str
+        Where prompts find it.
+    opener : str
+        What opens the store with all classes, as 'module:function'.
+    workers : int
+        How many worker processes to have.
+    """
+    home = DpuHome(folder)
+    lock = home.take()
+    if lock is None:
+        return
+    since = f"{now():%Y-%m-%d %H:%M:%S}"
+    log(f"started with {workers} workers")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    bell = home.hang_bell()
+    settings = {name: value for name, value in os.environ.items() if name.startswith("AWE_")}
+    # First, so that the workers load their modules while this process loads its own.
+    pool = _executor(workers, (opener, settings))
+    work.open_worker(opener, settings)
+    context = current.context()
+    context.set_privileges(1)
+    says = Running(
+        os.getpid(), since, workers, str(context.session.where), context.user_name, False
+    )
+    home.tell(lock, says)
+    server = Server(context, home, pool, bell)
+    signal.signal(signal.SIGTERM, lambda *_: home.ring(b"s"))
+    home.tell(lock, Running(**{**vars(says), "ready": True}))
+    server.run()
+    context.close()
+    home.bell.unlink(missing_ok=True)
+    log("stopped")
+
+
+def _executor(workers, arguments):
+    """Give what does the units: processes here, or a cluster."""
+    environment = read_environment()
+    if environment.dpu_executor == "dask":
+        from awe.dpu.cluster import DaskPool
+
+        return DaskPool(
+            environment.dpu_scheduler, workers, work.open_worker, arguments,
+            work.outside_of_commits,
+        )  # fmt: skip
+    return WorkerPool(
+        workers, work.open_worker, arguments, preload=("awe.dpu.work", "awe.model"),
+        guard=lambda: work.outside_of_commits(*arguments),
+    )  # fmt: skip
+
+
+def log(text):
+    """Write a line into the DPU's own log.
+
+    Parameters
+    ----------
+    text : str
+        What happened.
+    """
+    print(f"{now():%Y-%m-%d %H:%M:%S} {threading.current_thread().name}: {text}", file=sys.stderr)
+    sys.stderr.flush()

@@ -1,0 +1,180 @@
+"""Submitting: from a plan to a job with its units in the store."""
+
+import json
+import socket
+from pathlib import Path
+
+from awe.base.utc import now
+from awe.dpu import sequences, values
+from awe.dpu.jobs import DpuJob, DpuUnit, in_private
+from awe.store import parcels
+from awe.store.ids import new_object_id
+
+__all__ = ["read_parcel", "resubmit", "submit", "write_parcel"]
+
+_ATTEMPTS = 5
+
+
+class _NumberTaken(Exception):
+    """Another prompt has submitted a job at the same time."""
+
+
+def submit(context, plan, folder, time_limit=None):
+    """Store the job of a plan with its units.
+
+    Parameters
+    ----------
+    context : Context
+        The context; its project and privileges are those of the products.
+    plan : Plan
+        The plan.
+    folder : pathlib.Path
+        Where the DPU keeps its files.
+    time_limit : float, optional
+        Seconds that a unit may take. By default there is no limit.
+
+    Returns
+    -------
+    DpuJob
+        The job, queued.
+    """
+    classes = [type(step.task) for step in plan.steps]
+    checksums = [sequences.put_in_spool(cls, folder / "spool") for cls in classes]
+    new = []
+    arguments = [_arguments(step, new) for step in plan.steps]
+    values_of_job = {
+        "sequence": plan.sequence,
+        "modules": [f"{cls.__module__}:{cls.__name__}" for cls in classes],
+        "checksums": checksums, "arguments": arguments,
+        "needs": json.dumps([step.needs for step in plan.steps]),
+        "project_name": context.find_project().name, "level": context.privileges,
+        "stores": plan.steps[-1].task.commit, "time_limit": time_limit,
+    }  # fmt: skip
+
+    def units(job):
+        made = _units(job, plan, new)
+        if new:
+            write_parcel(Path(job.folder), "arguments", new)
+        return made
+
+    return _commit(context, values_of_job, units, folder)
+
+
+def resubmit(context, old, units, folder):
+    """Store a job that does some units of another one again.
+
+    Parameters
+    ----------
+    context : Context
+        The context.
+    old : DpuJob
+        The other job.
+    units : list of DpuUnit
+        Some of its units.
+    folder : pathlib.Path
+        Where the DPU keeps its files.
+
+    Returns
+    -------
+    DpuJob
+        The job, queued.
+    """
+    kept = ("sequence", "modules", "checksums", "arguments", "needs", "project_name", "level",
+            "stores", "time_limit")  # fmt: skip
+    copied = ("number", "step", "kind", "label", "group", "beam", "inputs")
+    rows = [{name: getattr(unit, name) for name in copied} for unit in units]
+    return _commit(
+        context, {name: getattr(old, name) for name in kept},
+        lambda job: [DpuUnit(job=job, **row) for row in rows], folder,
+    )  # fmt: skip
+
+
+def _commit(context, values_of_job, make_units, folder):
+    for _ in range(_ATTEMPTS):
+        with in_private(context):
+            number = _next_number()
+            job = DpuJob(
+                number=number, folder=str(folder / "jobs" / new_object_id().hex()),
+                submitted=now(), host=socket.gethostname(), **values_of_job,
+            )  # fmt: skip
+            units = make_units(job)
+            try:
+                context.commit(job, *units, check=lambda n=number: _check_number(n))
+            except _NumberTaken:
+                # The next look finds the job that was faster.
+                context.refresh()
+                continue
+            return job
+    msg = f"{_ATTEMPTS} times another job got the number {number} first."
+    raise RuntimeError(msg)
+
+
+def write_parcel(folder, name, objects):
+    """Write objects by value into the folder of a job.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The job's folder.
+    name : str
+        Of what.
+    objects : list of DBObject
+        New ones.
+    """
+    path = folder / "made" / f"{name}.parcel"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(parcels.pack(objects))
+    temporary.rename(path)
+
+
+def read_parcel(folder, name):
+    """Read the objects that `write_parcel` wrote.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The job's folder.
+    name : str
+        Of what.
+
+    Returns
+    -------
+    list of DBObject
+        Empty where there are none.
+    """
+    path = folder / "made" / f"{name}.parcel"
+    return parcels.unpack(path.read_bytes()) if path.exists() else []
+
+
+def _next_number():
+    query = DpuJob.select_all()
+    return int(query.table("number")["number"].max()) + 1 if len(query) else 1
+
+
+def _check_number(number):
+    if (DpuJob.number == number).exists():
+        raise _NumberTaken
+
+
+def _arguments(step, new):
+    given = dict(step.arguments)
+    folder = given.get("folder")
+    if folder is not None:
+        # The DPU works elsewhere than the prompt.
+        given["folder"] = str(Path(folder).expanduser().absolute())
+    return values.dumps(given, step.recipe, new)
+
+
+def _units(job, plan, new):
+    units = []
+    for at, step in enumerate(plan.steps):
+        for unit in step.units:
+            described = sequences.described(unit, step.recipe, new)
+            units.append(DpuUnit(job=job, step=at, number=len(units), **described))
+        for group in step.groups:
+            units.append(
+                DpuUnit(job=job, step=at, number=len(units), kind="select", group=group,
+                        label=f"{group or 'all'}: what there is")
+            )  # fmt: skip
+    return units

@@ -1,0 +1,194 @@
+"""Maps of the bad pixels of a CCD: hot ones and cold ones."""
+
+from awe.model.calibrations import BaseCalFrame, BiasFrame
+from awe.model.darks import DarkFrame
+from awe.model.dependencies import DARK
+from awe.model.flats import CombinedFlatFrame
+from awe.model.pixelmaps import PixelMap
+from awe.model.quality import (
+    COLD_PIXEL_COUNT,
+    COLD_PIXEL_DIFFERENCE,
+    HOT_PIXEL_COUNT,
+    HOT_PIXEL_DIFFERENCE,
+)
+from awe.process import ProcessParameters, parameter
+from awe.store import persistent
+
+__all__ = [
+    "ColdPixelMap",
+    "ColdPixelMapParameters",
+    "DetectorMap",
+    "HotPixelMap",
+    "HotPixelMapParameters",
+]
+
+
+class DetectorMap(PixelMap, BaseCalFrame):
+    """A map of bad pixels that serves all frames of a CCD within its interval."""
+
+    abstract = True
+    prev = persistent("The map that it was compared with", "DetectorMap")
+    count_diff = persistent("Change of the number of bad pixels since `prev`", int)
+
+    def count_flag(self, limit, bit):
+        """Give a bit where there are too many bad pixels.
+
+        Parameters
+        ----------
+        limit : int
+            So many are accepted.
+        bit : int
+            The bit of `quality_flags`.
+
+        Returns
+        -------
+        int
+            The bit or 0.
+        """
+        return bit if self.count > limit else 0
+
+    def difference_flag(self, limit, bit):
+        """Compare with the previous map; give a bit where the count has changed too much.
+
+        Parameters
+        ----------
+        limit : int
+            Such a change is accepted.
+        bit : int
+            The bit of `quality_flags`.
+
+        Returns
+        -------
+        int
+            The bit or 0.
+        """
+        self.prev = self.previous()
+        if self.prev is None:
+            return 0
+        self.count_diff = abs(self.count - self.prev.count)
+        return bit if self.count_diff > limit else 0
+
+
+class HotPixelMapParameters(ProcessParameters):
+    """How hot pixels are found, and the limits of their number."""
+
+    REJECTION_THRESHOLD = parameter("Hot pixels exceed their surroundings by so much", float, 5.0,
+                                    unit="sigma", low=1.0)  # fmt: skip
+    MAXIMUM_ITERATIONS = parameter("Searches at most", int, 5, low=1, high=100)
+    MAXIMUM_HOTPIXELCOUNT = parameter("Limit of their number", int, 50000, low=0, critical=False)
+    MAXIMUM_HOTPIXELCOUNT_DIFFERENCE = parameter("Limit of the change of their number", int, 100,
+                                                 low=0, critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
+                                    unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
+                                   unit="d", critical=False)  # fmt: skip
+
+
+class HotPixelMap(DetectorMap):
+    """The hot pixels of a CCD: those that stand out of the master bias or the master dark."""
+
+    abstract = False
+    file_kind = ("Cal", "Hot")
+    inputs = ("bias", "dark")
+    dependencies = (DARK,)
+    bias = persistent("The bias", BiasFrame)
+    dark = persistent("The dark, where there is one", DarkFrame)
+    process_params = persistent("Parameters", HotPixelMapParameters)
+
+    def make(self):
+        """Find the hot pixels of the bias, and of the dark."""
+        from awe.pixels import hot_pixels
+
+        parameters, dark = self.process_params, self.dark
+        if dark is None:
+            self.steps_not_done = ["hot pixels of the dark: there is no dark"]
+        self.keep_map(hot_pixels(
+            self.bias.data, self.bias.extra_image("ERROR"),
+            dark=None if dark is None else dark.data,
+            dark_error=None if dark is None else dark.extra_image("ERROR"),
+            threshold=parameters.REJECTION_THRESHOLD,
+            max_iterations=parameters.MAXIMUM_ITERATIONS,
+        ))  # fmt: skip
+        self.set_validity(getattr(self, "_validity", None))
+
+    def verify(self):
+        """Compute the flag of the number of hot pixels.
+
+        Returns
+        -------
+        int
+            HOT_PIXEL_COUNT or 0.
+        """
+        return self.count_flag(self.process_params.MAXIMUM_HOTPIXELCOUNT, HOT_PIXEL_COUNT)
+
+    def compare(self):
+        """Compute the flag of the change since the previous map.
+
+        Returns
+        -------
+        int
+            HOT_PIXEL_DIFFERENCE or 0.
+        """
+        limit = self.process_params.MAXIMUM_HOTPIXELCOUNT_DIFFERENCE
+        return self.difference_flag(limit, HOT_PIXEL_DIFFERENCE)
+
+
+class ColdPixelMapParameters(ProcessParameters):
+    """How cold pixels are found, and the limits of their number."""
+
+    THRESHOLD_LOW = parameter("Ratio to the surroundings below which a pixel is cold", float, 0.94,
+                              low=0, high=1)  # fmt: skip
+    THRESHOLD_HIGH = parameter("Ratio above which a pixel deviates as well", float, 1.06, low=1)
+    REJECTION_THRESHOLD = parameter("The deviation exceeds the noise by so much", float, 5.0,
+                                    unit="sigma", low=0)  # fmt: skip
+    MAXIMUM_ITERATIONS = parameter("Searches at most", int, 5, low=1, high=100)
+    MAXIMUM_COLDPIXELCOUNT = parameter("Limit of their number", int, 80000, low=0, critical=False)
+    MAXIMUM_COLDPIXELCOUNT_DIFFERENCE = parameter("Limit of the change of their number", int, 1000,
+                                                  low=0, critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
+                                    unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
+                                   unit="d", critical=False)  # fmt: skip
+
+
+class ColdPixelMap(DetectorMap):
+    """The pixels of a CCD whose response deviates from that of their neighbours."""
+
+    abstract = False
+    file_kind = ("Cal", "Cold")
+    inputs = ("flat",)
+    flat = persistent("The dome flat, or a twilight flat", CombinedFlatFrame)
+    process_params = persistent("Parameters", ColdPixelMapParameters)
+
+    def make(self):
+        """Find the pixels of the flat that deviate."""
+        from awe.pixels import cold_pixels
+
+        parameters = self.process_params
+        self.keep_map(cold_pixels(
+            self.flat.data, parameters.THRESHOLD_LOW, parameters.THRESHOLD_HIGH,
+            error=self.flat.extra_image("ERROR"), threshold=parameters.REJECTION_THRESHOLD,
+            max_iterations=parameters.MAXIMUM_ITERATIONS,
+        ))  # fmt: skip
+        self.set_validity(getattr(self, "_validity", None))
+
+    def verify(self):
+        """Compute the flag of the number of cold pixels.
+
+        Returns
+        -------
+        int
+            COLD_PIXEL_COUNT or 0.
+        """
+        return self.count_flag(self.process_params.MAXIMUM_COLDPIXELCOUNT, COLD_PIXEL_COUNT)
+
+    def compare(self):
+        """Compute the flag of the change since the previous map.
+
+        Returns
+        -------
+        int
+            COLD_PIXEL_DIFFERENCE or 0.
+        """
+        limit = self.process_params.MAXIMUM_COLDPIXELCOUNT_DIFFERENCE
+        return self.difference_flag(limit, COLD_PIXEL_DIFFERENCE)

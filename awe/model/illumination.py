@@ -1,0 +1,473 @@
+"""Illumination correction: what standard stars tell of the flat's large scales."""
+
+import numpy as np
+
+from awe.base.errors import AweLookupError, AweValueError
+from awe.model.base import BaseFrame, product_name
+from awe.model.calibrations import BaseCalFrame
+from awe.model.quality import ILLUMINATION_DIFFERENCE, ILLUMINATION_RESIDUALS
+from awe.model.science import ReducedScienceFrame, WeightFrame
+from awe.model.skyflats import UncorrectedImage
+from awe.model.standards import RESIDUAL, measured_residuals
+from awe.model.tables import ResidualTable, StandardCatalog
+from awe.model.validity import Calibration
+from awe.process import ProcessParameters, parameter
+from awe.store import OwnedRecord, persistent
+from awe.store.files import DataObject
+
+__all__ = [
+    "IlluminationCorrection",
+    "IlluminationCorrectionFrame",
+    "IlluminationCorrectionFrameParameters",
+    "IlluminationCorrectionParameters",
+    "IlluminationRecord",
+]
+
+# Points along each axis at which two corrections are compared.
+_POINTS = 33
+
+
+class IlluminationRecord(OwnedRecord):
+    """The illumination correction of one CCD."""
+
+    chip_name = persistent("Name of the CCD", str)
+    NAXIS1 = persistent("Columns of the CCD", int, unit="pix")
+    NAXIS2 = persistent("Rows of the CCD", int, unit="pix")
+    fit_coeffs = persistent("Chebyshev coefficients over the CCD, by powers of y and then of x",
+                            [float], unit="mag")  # fmt: skip
+    number_of_stars = persistent("Number of its stars that were kept", int)
+    max_error = persistent("Largest standard error of the fit on the CCD", float, unit="mag")
+
+    def coefficients(self):
+        """Give the coefficients as a matrix.
+
+        Returns
+        -------
+        array of float
+            As `awe.pixels.evaluate_illumination` takes them.
+        """
+        size = round(np.sqrt(len(self.fit_coeffs)))
+        return np.array(self.fit_coeffs).reshape(size, size)
+
+
+class IlluminationCorrectionParameters(ProcessParameters):
+    """How an illumination correction is fitted, and its limits."""
+
+    ORDER = parameter("Degree of the polynomial", int, 3, low=1, high=9)
+    WHOLE_FIELD = parameter("One polynomial for all CCDs; else one for each", bool, True)
+    SIGCLIP_LEVEL = parameter("Clip of the stars", float, 3.0, unit="sigma", low=1.0)
+    MAXIMUM_ITERATIONS = parameter("Clips at most", int, 10, low=0, high=100)
+    SEARCH_RADIUS = parameter("World coordinates may be off by so much", float, 5.0, unit="arcsec",
+                              low=0.0, high=120.0)  # fmt: skip
+    APERTURE_RADIUS = parameter("Radius of the apertures in widths of the stars (FWHM)", float,
+                                2.5, low=0.5, high=20.0)  # fmt: skip
+    MINIMUM_SNR = parameter("Least ratio of signal and noise of a star", float, 20.0, low=3.0)
+    MINIMUM_STARS = parameter("Least number of stars kept", int, 20, low=3, critical=False)
+    MAXIMUM_RESIDUAL_RMS = parameter("Limit of the scatter of the stars about the fit", float,
+                                     0.05, unit="mag", low=0, critical=False)  # fmt: skip
+    MAXIMUM_ERROR = parameter("Limit of the standard error of the fit anywhere", float, 0.05,
+                              unit="mag", low=0, critical=False)  # fmt: skip
+    MAXIMUM_DIFFERENCE = parameter("Limit of the change since the previous correction", float,
+                                   0.03, unit="mag", low=0, critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
+                                    unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
+                                   unit="d", critical=False)  # fmt: skip
+
+
+class IlluminationCorrection(DataObject, Calibration):
+    """The illumination correction of a filter for all CCDs; its file lists the stars.
+
+    It is fitted to the residuals of a table, or to those of the stars of a catalogue on the
+    reduced frames. With a table the reduced frames, one for each CCD, tell shapes and places.
+    """
+
+    abstract = False
+    file_kind = ("Cal", "Illumination")
+    inputs = ("table", "catalog", "reduced_frames", "weights")
+    table = persistent("Residuals that the user gave", ResidualTable)
+    catalog = persistent("Catalogue of standard stars", StandardCatalog)
+    reduced_frames = persistent("The reduced frames", [ReducedScienceFrame])
+    weights = persistent("Their weights, 0 where a pixel is bad", [WeightFrame])
+    records = persistent("The correction of each CCD", [IlluminationRecord])
+    fit_coeffs = persistent("Chebyshev coefficients over the field, where there is one polynomial",
+                            [float], unit="mag")  # fmt: skip
+    min_x = persistent("Where the polynomial over the field begins in x", float, unit="deg")
+    max_x = persistent("Where the polynomial over the field ends in x", float, unit="deg")
+    min_y = persistent("Where the polynomial over the field begins in y", float, unit="deg")
+    max_y = persistent("Where the polynomial over the field ends in y", float, unit="deg")
+    number_of_stars = persistent("Stars kept", int)
+    number_clipped = persistent("Stars clipped", int)
+    rms = persistent(
+        "Scatter of the stars kept about the fit, weighted by their errors", float, unit="mag"
+    )
+    max_error = persistent("Largest standard error of the fit on any CCD", float, unit="mag")
+    range = persistent("Greatest minus least correction on a CCD", float, unit="mag")
+    max_diff = persistent("Largest change since `prev`", float, unit="mag")
+    prev = persistent("The correction that it was compared with", "IlluminationCorrection")
+    process_params = persistent("Parameters", IlluminationCorrectionParameters)
+
+    def names(self):
+        """Give the names on which the defaults of parameters depend.
+
+        Returns
+        -------
+        dict
+            'instrument', and 'filter' where it has one.
+        """
+        return BaseFrame.names(self)
+
+    def take_from(self, frames):
+        """Take instrument, filter and night from the reduced frames; it is for all CCDs.
+
+        Parameters
+        ----------
+        frames : sequence of ReducedScienceFrame
+            At least one.
+        """
+        super().take_from(frames)
+        self.weights = [frame.weight for frame in frames if frame.weight is not None]
+        self.chip = self.readout = None
+
+    def make(self):
+        """Fit the residuals of the stars by their places."""
+        chips = _first_of_each_chip(self.reduced_frames)
+        stars = self._stars(chips)
+        if self.process_params.WHOLE_FIELD:
+            kept, rest = self._fit_field(stars, chips)
+        else:
+            kept, rest = self._fit_chips(stars, chips)
+        least = self.process_params.MINIMUM_STARS
+        self.number_of_stars = int(np.count_nonzero(kept))
+        if self.number_of_stars < least:
+            msg = (
+                f"{self.number_of_stars} stars are left for the illumination correction; needed "
+                f"are MINIMUM_STARS = {least}."
+            )
+            raise AweValueError(msg)
+        self.number_clipped = len(stars) - self.number_of_stars
+        weights = 1 / stars["error"][kept] ** 2
+        self.rms = float(np.sqrt(np.average(rest[kept] ** 2, weights=weights)))
+        self.max_error = max(record.max_error for record in self.records)
+        images = [_coarse(record) for record in self.records]
+        self.range = float(max(np.ptp(image) for image in images))
+        object.__setattr__(self, "_stars_used", (stars, kept, rest))
+        self.set_validity(getattr(self, "_validity", None))
+
+    def _stars(self, chips):
+        """Give the residuals of all stars."""
+        if self.table is not None:
+            return self._given_stars(chips)
+        if self.catalog is None:
+            msg = "An illumination correction needs a table of residuals or a catalogue."
+            raise AweLookupError(msg, remedy="Give table= or catalogue=.")
+        catalog = self.catalog.table()
+        parts = [
+            measured_residuals(frame, UncorrectedImage(frame)[:], catalog, self.process_params)
+            for frame in self.reduced_frames
+        ]
+        stars = np.concatenate(parts)
+        if not len(stars):
+            msg = (
+                f"No star of {self.catalog.origin} was found on {len(parts)} reduced frames of "
+                f"{self.instrument.name}."
+            )
+            remedy = "Does it cover the field? Are the world coordinates off by SEARCH_RADIUS?"
+            raise AweValueError(msg, remedy=remedy)
+        return stars
+
+    def _given_stars(self, chips):
+        table = self.table.table()
+        stars = np.zeros(len(table), RESIDUAL)
+        stars["error"] = 1.0
+        for name in table.colnames:
+            stars[name] = table[name]
+        unknown = sorted(set(stars["chip"].tolist()) - set(chips))
+        self.steps_not_done = [f"{chip}: no reduced frame tells its shape" for chip in unknown]
+        stars = stars[np.isin(stars["chip"], list(chips))]
+        if not len(stars):
+            msg = (
+                f"{self.table.origin} is about the CCDs {', '.join(unknown[:4])}; there are "
+                f"reduced frames of {', '.join(sorted(chips)[:4])}."
+            )
+            raise AweValueError(msg)
+        return stars
+
+    def _fit(self, x, y, stars, limits):
+        from awe.pixels import fit_illumination
+
+        parameters = self.process_params
+        groups = np.char.add(np.char.add(stars["chip"], " "), stars["exposure"])
+        return fit_illumination(
+            x, y, stars["residual"], limits=limits, order=parameters.ORDER, groups=groups,
+            errors=stars["error"], sigma_clip=parameters.SIGCLIP_LEVEL,
+            max_iterations=parameters.MAXIMUM_ITERATIONS,
+        )  # fmt: skip
+
+    def _fit_field(self, stars, chips):
+        """Fit one polynomial to all CCDs."""
+        places = {name: _place(frame) for name, frame in chips.items()}
+        x, y = np.empty(len(stars)), np.empty(len(stars))
+        corners = []
+        for name, place in places.items():
+            mine = stars["chip"] == name
+            x[mine], y[mine] = _mapped(place, stars["x"][mine], stars["y"][mine])
+            ny, nx = _shape(chips[name])
+            corners.append(_mapped(place, np.array([0, nx, 0, nx]), np.array([0, 0, ny, ny])))
+        corners = np.hstack(corners)
+        low, high = corners.min(axis=1), corners.max(axis=1)
+        limits = (low[0], high[0], low[1], high[1])
+        fit = self._fit(x, y, stars, limits)
+        self.fit_coeffs = fit.coefficients.ravel()
+        self.min_x, self.max_x, self.min_y, self.max_y = map(float, limits)
+        self.records = [
+            _record(frame, fit, places[name], np.count_nonzero(fit.kept & (stars["chip"] == name)))
+            for name, frame in sorted(chips.items())
+        ]  # fmt: skip
+        return fit.kept, _rest(self.records, stars, fit.kept)
+
+    def _fit_chips(self, stars, chips):
+        """Fit a polynomial to each CCD; one that has too few stars has no correction."""
+        kept, records, failed = np.zeros(len(stars), dtype=bool), [], []
+        for name, frame in sorted(chips.items()):
+            mine = np.flatnonzero(stars["chip"] == name)
+            ny, nx = _shape(frame)
+            limits = (0.0, nx - 1.0, 0.0, ny - 1.0)
+            try:
+                fit = self._fit(stars["x"][mine], stars["y"][mine], stars[mine], limits)
+            except AweValueError as err:
+                failed.append(f"{name}: {err.cause}")
+                continue
+            kept[mine] = fit.kept
+            place = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+            records.append(_record(frame, fit, place, fit.number))
+        if not records:
+            raise AweValueError(f"No CCD has an illumination correction: {failed[0]}")
+        self.records = records
+        self.steps_not_done = [*self.steps_not_done, *failed]
+        return kept, _rest(records, stars, kept)
+
+    def record(self, chip_name):
+        """Give the correction of a CCD.
+
+        Parameters
+        ----------
+        chip_name : str
+            Its name.
+
+        Returns
+        -------
+        IlluminationRecord or None
+            None where it has none.
+        """
+        return next((r for r in self.records if r.chip_name == chip_name), None)
+
+    def verify(self):
+        """Compute the flag of the scatter of the stars, and of the error that it leaves.
+
+        Returns
+        -------
+        int
+            ILLUMINATION_RESIDUALS or 0.
+        """
+        limits = self.process_params
+        bad = self.rms > limits.MAXIMUM_RESIDUAL_RMS or self.max_error > limits.MAXIMUM_ERROR
+        return ILLUMINATION_RESIDUALS if bad else 0
+
+    def compare(self):
+        """Compute the flag of the difference from the previous correction.
+
+        Returns
+        -------
+        int
+            ILLUMINATION_DIFFERENCE or 0.
+        """
+        self.prev = self.previous()
+        if self.prev is None:
+            return 0
+        pairs = [(record, self.prev.record(record.chip_name)) for record in self.records]
+        changes = [np.abs(_coarse(a) - _coarse(b)).max() for a, b in pairs if b is not None]
+        if not changes:
+            return 0
+        self.max_diff = float(max(changes))
+        limit = self.process_params.MAXIMUM_DIFFERENCE
+        return ILLUMINATION_DIFFERENCE if self.max_diff > limit else 0
+
+    def write(self, folder):
+        """Write the stars into a FITS table and attach it.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            Where to.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        from astropy.io import fits
+        from astropy.table import Table
+
+        stars, kept, rest = self._stars_used
+        table = Table(stars)
+        table["kept"], table["fit_residual"] = kept, rest
+        hdu = fits.table_to_hdu(table)
+        hdu.header["AWECLASS"] = type(self).__name__
+        hdu.header["AWEID"] = self.object_id
+        hdu.header["AWEKEY"] = self.content_key
+        path = folder / product_name(self.file_kind, self, self.content_key)
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path, overwrite=True, checksum=True)
+        self.attach(path)
+        object.__setattr__(self, "_stars_used", None)
+        return path
+
+    def stars(self):
+        """Read the stars that it was fitted to.
+
+        Returns
+        -------
+        astropy.table.Table
+            chip, exposure, x, y, residual, error, kept, and fit_residual: what is left.
+        """
+        from astropy.table import Table
+
+        return Table.read(self.path(), hdu=1)
+
+    def summary(self):
+        """Give the words for `repr`.
+
+        Returns
+        -------
+        str
+            What tells the object from others of its class.
+        """
+        names = " ".join(self.names().values())
+        return f"{names} {self.number_of_stars} stars, rms {self.rms:.3g} mag"
+
+
+class IlluminationCorrectionFrameParameters(ProcessParameters):
+    """When the illumination correction of a CCD serves."""
+
+    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
+                                    unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
+                                   unit="d", critical=False)  # fmt: skip
+
+
+class IlluminationCorrectionFrame(BaseCalFrame):
+    """The image that a reduced frame is divided by: mean 1 over its CCD."""
+
+    abstract = False
+    file_kind = ("Cal", "Illumination")
+    unit = "1"
+    inputs = ("illumination_correction",)
+    illumination_correction = persistent("The fit to the stars", IlluminationCorrection)
+    process_params = persistent("Parameters", IlluminationCorrectionFrameParameters)
+
+    def make(self):
+        """Evaluate the polynomial over the CCD."""
+        from awe.pixels import evaluate_illumination
+
+        record = self.illumination_correction.record(self.chip.name)
+        if record is None:
+            msg = f"{self.illumination_correction!r} has no correction of {self.chip.name}."
+            raise AweValueError(msg)
+        self.keep(evaluate_illumination(record.coefficients(), (record.NAXIS2, record.NAXIS1)))
+        self.set_validity(getattr(self, "_validity", None))
+
+    def verify(self):
+        """Take over what the system says of the fit.
+
+        Returns
+        -------
+        int
+            ILLUMINATION_RESIDUALS or 0.
+        """
+        return self.illumination_correction.quality_flags & ILLUMINATION_RESIDUALS
+
+    def compare(self):
+        """Take over how the fit differs from the one before.
+
+        Returns
+        -------
+        int
+            ILLUMINATION_DIFFERENCE or 0.
+        """
+        return self.illumination_correction.quality_flags & ILLUMINATION_DIFFERENCE
+
+
+def _first_of_each_chip(frames):
+    """Give one reduced frame for each CCD; refuse different instruments, filters, shapes."""
+    if not frames:
+        msg = "An illumination correction needs reduced frames, which tell shapes and places."
+        raise AweValueError(msg)
+    chips = {}
+    for frame in frames:
+        first = chips.setdefault(frame.chip.name, frame)
+        for one, name in ((frames[0], "instrument"), (frames[0], "filter"), (first, "readout")):
+            if getattr(frame, name) is not getattr(one, name):
+                msg = (
+                    f"{frame!r} has {name} {getattr(frame, name)!r}, {one!r} has "
+                    f"{getattr(one, name)!r}: they cannot share an illumination correction."
+                )
+                raise AweValueError(msg)
+    return chips
+
+
+def _shape(frame):
+    return frame.NAXIS2, frame.NAXIS1
+
+
+def _place(frame):
+    """Give how the pixels of a CCD lie in the field, in degrees from its reference point."""
+    astrom = frame.astrom
+    if astrom is None or None in (astrom.CD1_1, astrom.CD1_2, astrom.CD2_1, astrom.CD2_2):
+        msg = f"{frame!r} has no world coordinates: its place in the field is not known."
+        raise AweValueError(msg, remedy="WHOLE_FIELD = False fits each CCD by itself.")
+    matrix = np.array([[astrom.CD1_1, astrom.CD1_2], [astrom.CD2_1, astrom.CD2_2]])
+    # CRPIX counts from 1.
+    origin = matrix @ np.array([1 - astrom.CRPIX1, 1 - astrom.CRPIX2])
+    return np.column_stack([origin, matrix])
+
+
+def _mapped(place, x, y):
+    return np.array([p[0] + p[1] * x + p[2] * y for p in place])
+
+
+def _record(frame, fit, place, number):
+    """Give the correction of a CCD whose pixels lie in the field of a fit at a place."""
+    from awe.pixels import chip_coefficients
+
+    ny, nx = _shape(frame)
+    matrix = chip_coefficients(fit.coefficients, fit.limits, place, (ny, nx))
+    columns, rows = np.meshgrid(np.linspace(0, nx - 1, _POINTS), np.linspace(0, ny - 1, _POINTS))
+    errors = fit.errors(*_mapped(place, columns, rows))
+    return IlluminationRecord(
+        chip_name=frame.chip.name, NAXIS1=nx, NAXIS2=ny, fit_coeffs=matrix.ravel(),
+        number_of_stars=int(number), max_error=float(errors.max()),
+    )  # fmt: skip
+
+
+def _coarse(record):
+    """Give the correction at points all over the CCD, in magnitudes, of mean 0."""
+    nodes = np.linspace(-1, 1, _POINTS)
+    image = np.polynomial.chebyshev.chebgrid2d(nodes, nodes, record.coefficients())
+    return image - image.mean()
+
+
+def _rest(records, stars, kept):
+    """Give what is left of the residuals, each CCD and exposure about the mean of its stars."""
+    rest = np.full(len(stars), np.nan)
+    for record in records:
+        mine = stars["chip"] == record.chip_name
+        u = 2 * stars["x"][mine] / (record.NAXIS1 - 1) - 1
+        v = 2 * stars["y"][mine] / (record.NAXIS2 - 1) - 1
+        model = np.polynomial.chebyshev.chebval2d(v, u, record.coefficients())
+        rest[mine] = stars["residual"][mine] - model
+    for chip, exposure in {(s["chip"], s["exposure"]) for s in stars}:
+        group = (stars["chip"] == chip) & (stars["exposure"] == exposure)
+        weights = 1 / stars["error"][group & kept] ** 2
+        if len(weights):
+            rest[group] -= np.average(rest[group & kept], weights=weights)
+    return rest

@@ -1,0 +1,41 @@
+"""ColdPixelsTask: map of the cold pixels of each CCD, filter and night."""
+
+from awe.recipes.common import made
+from awe.recipes.map_tasks import MapTask
+
+from awe.model import ColdPixelMap, DomeFlatFrame, TwilightFlatFrame
+from awe.process import Argument
+
+__all__ = ["ColdPixelsTask"]
+
+
+class ColdPixelsTask(MapTask):
+    """Make a ColdPixelMap of a DomeFlatFrame, or a TwilightFlatFrame where there is none."""
+
+    arguments = (
+        Argument("flat", "the DomeFlatFrame or TwilightFlatFrame, or several, to use instead of "
+                         "the newest"),
+    )  # fmt: skip
+    product_names = ("ColdPixelMap",)
+    source = "flat"
+    source_classes = (DomeFlatFrame, TwilightFlatFrame)
+
+    def make(self, unit, folder):
+        """Make the map of one CCD and filter.
+
+        Parameters
+        ----------
+        unit : Unit
+            With the flat.
+        folder : pathlib.Path
+            Where the file goes.
+
+        Returns
+        -------
+        list of Product
+            The map.
+        """
+        flat = unit.inputs["source"]
+        cold = self.with_validity(ColdPixelMap(flat=flat))
+        cold.take_from([flat])
+        return [made(self.making(cold, unit.inputs["overridden"]), folder)]

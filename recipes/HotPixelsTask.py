@@ -1,0 +1,53 @@
+"""HotPixelsTask: map of the hot pixels of each CCD and night."""
+
+from awe.recipes.common import made
+from awe.recipes.map_tasks import MapTask
+
+from awe.model import BiasFrame, HotPixelMap
+from awe.model.dependencies import DARK
+from awe.process import Argument
+from awe.process.choice import check_given, choose
+
+__all__ = ["HotPixelsTask"]
+
+
+class HotPixelsTask(MapTask):
+    """Make a HotPixelMap of a BiasFrame, and of a DarkFrame where one serves."""
+
+    arguments = (
+        Argument("bias", "the BiasFrame, or several, to use instead of the newest"),
+        Argument("dark", "the DarkFrame to use, instead of the choice"),
+    )
+    product_names = ("HotPixelMap",)
+    without = ("filter",)
+    filter = None
+    source = "bias"
+    source_classes = (BiasFrame,)
+
+    def make(self, unit, folder):
+        """Make the map of one CCD.
+
+        Parameters
+        ----------
+        unit : Unit
+            With the bias.
+        folder : pathlib.Path
+            Where the file goes.
+
+        Returns
+        -------
+        list of Product
+            The map.
+        """
+        bias, overridden = unit.inputs["source"], unit.inputs["overridden"]
+        hot = self.with_validity(HotPixelMap(bias=bias))
+        hot.take_from([bias])
+        making = self.making(hot, overridden)
+        # A dark serves the bias as it serves the frames of its night, overscan-corrected alike.
+        frame, parameters = bias.raw_bias_frames[0], bias.process_params
+        if self.dark is None:
+            hot.dark = choose(frame, DARK, parameters)
+        else:
+            hot.dark = check_given(frame, DARK, self.dark, parameters)
+            overridden.append("dark")
+        return [made(making, folder)]

@@ -1,0 +1,14 @@
+"""NightSkyFlatTask: flat of the night sky of each CCD, filter and night."""
+
+from awe.recipes.sky_tasks import SkyTask
+
+from awe.model import NightSkyFlatFrame
+
+__all__ = ["NightSkyFlatTask"]
+
+
+class NightSkyFlatTask(SkyTask):
+    """Make a NightSkyFlatFrame of reduced frames of dithered fields."""
+
+    product_names = ("NightSkyFlatFrame",)
+    product_class = NightSkyFlatFrame

@@ -1,0 +1,187 @@
+"""What the user types: run, status, logs, results, bad calls."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from awe.base.errors import AweError, AweLookupError, AweTypeError, AweValueError
+from awe.dpu.jobs import find_job, in_private, jobs_of_user, units_of
+from awe.dpu.local import LocalProcessor
+from awe.process import TaskError
+
+
+def test_run_tells_what_is_queued_and_what_became_of_it(dpu, context, sheets, capsys):
+    """Number, status, result and summary belong together."""
+    job = dpu.run("Trial", how=["well"] * 3, commit=True)
+    assert capsys.readouterr().out == f"Job {job}: Trial, 3 units queued\n"
+    status = dpu.wait(job)
+    assert (status.state, status.done, status.failed, status.units) == ("done", 3, 0, 3)
+    assert f"Job {job} Trial: done; 3 of 3 done, 3 products committed" in capsys.readouterr().out
+    made = dpu.get_job_result(job)
+    assert [sheet.number for sheet in made] == [0, 1, 2] == sheets()
+    assert all(sheet.is_committed and sheet.path().stat().st_size == 100_000 for sheet in made)
+    assert job in dpu.get_jobids()
+    table = repr(dpu.get_status(job))
+    assert re.search(rf"^{job} +Trial +done +#{{10}} +3 +0 +3 +0:0\d +- +ada@", table, re.M)
+    assert "The DPU runs since" in table
+    assert not list(Path().glob("sheet*"))
+
+
+def test_logs_come_when_the_job_is_over_and_go_into_one_file(dpu, tmp_path, monkeypatch, capsys):
+    """`get_logs` waits, returns the lines and appends them to <date+time>.log."""
+    monkeypatch.chdir(tmp_path)
+    first = dpu.run("Trial", how=["nap"], commit=True)
+    lines = dpu.get_logs()
+    text = "\n".join(lines)
+    assert "Trial unit0 | hello from 0" in text
+    assert lines[-1].endswith(f"job {first} | done: 1 done")
+    second = dpu.run("Trial", how=["nap"], commit=True)
+    capsys.readouterr()
+    followed = dpu.get_logs([second], follow=True)
+    assert capsys.readouterr().out.splitlines() == followed
+    (file,) = tmp_path.glob("*.log")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.log", file.name)
+    assert file.read_text().splitlines() == [*lines, *followed]
+    assert repr(lines) == text
+
+
+def test_products_of_commit_false_travel_by_value(dpu, context, home, sheets):
+    """They are complete, can be committed later, and go when the job is forgotten."""
+    job = dpu.run("Trial", how=["well", "well"])
+    dpu.wait(job)
+    made = dpu.get_job_result(job)
+    assert [sheet.is_committed for sheet in made] == [False, False]
+    assert sheets() == []
+    folder = Path(find_job(context, job).folder)
+    assert made[0].path().parent.is_relative_to(folder)
+    assert dpu.get_job_result(job)[0] is made[0]
+    made[0].commit()
+    assert sheets() == [0]
+    assert made[0].path().read_text() == "0" * 100_000
+    again = dpu.get_job_result(job)
+    assert [sheet.is_committed for sheet in again] == [True, False]
+    assert again[0] is made[0]
+    dpu.forget_job(job)
+    assert not folder.exists()
+    assert job not in dpu.get_jobids()
+    assert made[0].path().exists()
+
+
+def test_failed_units_are_run_again_by_one_call(dpu, context, marks, sheets):
+    """Only what is not done; a job in which nothing failed is refused."""
+    how = ["well", "die_first", "die", "well"]
+    job = dpu.run("Trial", how=how, marks=str(marks), commit=True)
+    dpu.wait(job)
+    assert sheets() == [0, 1, 3]
+    again = dpu.rerun_failed(job)
+    units = units_of(context, find_job(context, again))
+    assert [unit.label for unit in units] == ["unit2"]
+    dpu.wait(again)
+    good = dpu.run("Trial", how=["well"], commit=True)
+    dpu.wait(good)
+    with pytest.raises(AweValueError, match="Nothing failed"):
+        dpu.rerun_failed(good)
+
+
+def test_jobs_are_seen_whatever_the_privileges(dpu, context):
+    """A job belongs to its user; its products go where the prompt was."""
+    context.create_project("TEAM")
+    context.set_project("TEAM")
+    context.set_privileges(2)
+    try:
+        job = dpu.run("Trial", how=["well"], commit=True)
+        assert dpu.wait(job).state == "done"
+        (sheet,) = dpu.get_job_result(job)
+        assert (sheet.project.name, sheet.privileges) == ("TEAM", 2)
+        assert context.privileges == 2
+        with in_private(context):
+            assert [j.privileges for j in jobs_of_user(context)][-1] == 1
+    finally:
+        context.set_project("ada's project")
+        context.set_privileges(1)
+    assert dpu.get_status(job)[0].state == "done"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        ({"sequence": "Tryal", "how": ["well"]}, AweLookupError, "Did you mean 'Trial'"),
+        ({"sequence": "Trial>Redcue", "how": ["well"]}, AweLookupError, "'Reduce'"),
+        ({"sequence": "Trial", "hwo": ["well"]}, AweTypeError, "Did you mean 'how'"),
+        ({"sequence": "Trial"}, AweTypeError, "needs the argument how"),
+        ({"sequence": "Trial", "how": []}, TaskError, "no input"),
+        ({"sequence": 3}, AweTypeError, "'Bias>Reduce'"),
+        ({"sequence": "Trial", "how": ["well"], "dpu_time": 0}, AweValueError, "dpu_time"),
+        ({"sequence": "Trial", "how": ["well"], "dpu_time": "1"}, AweTypeError, "seconds"),
+        ({"sequence": "Trial", "how": [{1, object()}]}, AweTypeError, "cannot travel"),
+        ({"sequence": "Reduce", "instrument": "NOSUCH"}, AweLookupError, "NOSUCH"),
+    ],
+)
+def test_bad_calls_are_refused_before_anything_is_queued(dpu, context, call, error, words):
+    """The message names what was meant."""
+    before = dpu.get_jobids()
+    with pytest.raises(error, match=re.escape(words)) as caught:
+        dpu.run(**call)
+    assert isinstance(caught.value, AweError)
+    assert dpu.get_jobids() == before
+
+
+def test_numbers_of_jobs_that_do_not_exist(dpu):
+    """The nearest ones are named."""
+    with pytest.raises(AweLookupError, match="You have no job 4711"):
+        dpu.get_job_result(4711)
+    with pytest.raises(AweTypeError, match="not str 'x'"):
+        dpu.get_status("x")
+
+
+def test_recipes_and_their_options_are_listed(dpu, capsys):
+    """Ours and the user's own."""
+    names = dpu.get_sequence_identifiers()
+    assert {"Bias", "Reduce", "Trial"} <= set(names)
+    dpu.show_sequence_identifiers()
+    assert "Make Sheets, each in its own way." in capsys.readouterr().out
+    assert {"instrument", "raw_filenames", "commit"} <= set(dpu.get_sequence_options("Bias>Reduce"))
+    dpu.show_sequence_options("Trial")
+    assert re.search(r"how +what each unit does \(must be given\)", capsys.readouterr().out)
+
+
+def test_changed_recipe_is_not_run_for_a_job_of_before(dpu, context, home):
+    """The module travels as it was; where its copy was changed it is refused."""
+    job = dpu.run("Trial", how=["well"])
+    dpu.wait(job)
+    (copy,) = (home / "dpu" / "spool").glob("*.py")
+    assert copy.stat().st_mode & 0o077 == 0
+    record = find_job(context, job)
+    assert record.checksums == (copy.stem,)
+    good = copy.read_text()
+    copy.write_text(good + "# changed\n")
+    try:
+        from awe.dpu.control import DpuHome
+
+        DpuHome().stop()
+        again = dpu.run("Trial", how=["well"])
+        assert dpu.wait(again).state == "failed"
+        (unit,) = units_of(context, find_job(context, again))
+        assert "not the one that was submitted" in unit.error
+    finally:
+        copy.write_text(good)
+
+
+def test_lpu_has_the_same_calls_in_this_process(context, sheets, capsys, tmp_path, monkeypatch):
+    """It returns when the work is done."""
+    monkeypatch.chdir(tmp_path)
+    lpu = LocalProcessor()
+    job = lpu.run("Trial", how=["well", "refuse", "well"], commit=True)
+    assert "2 of 3 done" in capsys.readouterr().out
+    assert lpu.get_jobids() == [job]
+    status = lpu.wait(job)
+    assert (status.state, status.done, status.failed) == ("failed", 2, 1)
+    assert [sheet.number for sheet in lpu.get_job_result(job)] == [0, 2] == sheets()
+    assert any("Mend it." in line for line in lpu.get_logs())
+    again = lpu.rerun_failed(job)
+    assert lpu.get_status(again)[0].units == 1
+    with pytest.raises(AweTypeError, match="Did you mean 'how'"):
+        lpu.run("Trial", hwo=1)
+    with pytest.raises(AweLookupError, match="no job 9"):
+        lpu.cancel_job(9)

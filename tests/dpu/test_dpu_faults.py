@@ -1,0 +1,137 @@
+"""What goes wrong on the pool: nothing is lost, stored twice or half-stored."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from awe.dpu.control import DpuHome
+from awe.dpu.jobs import find_job, units_of
+
+
+def _states(context, number):
+    context.refresh()
+    return [unit.state for unit in units_of(context, find_job(context, number))]
+
+
+def test_killed_worker_is_replaced_and_its_unit_done_once(dpu, context, marks, sheets, no_trace):
+    """SIGKILL of a worker: its unit is begun again, the others never know."""
+    job = dpu.run("Trial", how=["well", "die_first", "nap", "well"], marks=str(marks), commit=True)
+    assert dpu.wait(job).state == "done"
+    assert sheets() == [0, 1, 2, 3]
+    units = units_of(context, find_job(context, job))
+    assert [unit.attempt for unit in units] == [1, 2, 1, 1]
+    assert "killed by SIGKILL" in "\n".join(dpu.get_logs(job))
+    no_trace(context)
+
+
+def test_unit_that_kills_its_worker_twice_has_failed(dpu, context, sheets, no_trace, capsys):
+    """What kills every worker is not tried for ever, and says so."""
+    job = dpu.run("Trial", how=["die", "well"], commit=True)
+    assert dpu.wait(job).state == "failed"
+    assert _states(context, job) == ["failed", "done"]
+    assert sheets() == [1]
+    text = capsys.readouterr().out
+    assert "1 failed (unit0): the worker process was killed by SIGKILL" in text
+    assert "memory" in text
+    no_trace(context)
+
+
+def test_killed_dpu_goes_on_where_it_was(
+    dpu, context, marks, sheets, no_trace, until, kill, is_alive
+):  # fmt: skip
+    """SIGKILL of the DPU: workers end, what ran is lost and run again, nothing is stored twice."""
+    how = ["well", "sleep_first", "sleep_first", "well"]
+    job = dpu.run("Trial", how=how, marks=str(marks), commit=True)
+    workers = until(lambda: [(marks / "1").read_text(), (marks / "2").read_text()])
+    kill(DpuHome().running().pid)
+    until(lambda: not any(is_alive(int(pid)) for pid in workers), 5)
+    assert "not running" in repr(dpu.get_status())
+    assert _states(context, job) == ["done", "running", "running", "queued"]
+    assert dpu.wait(job).state == "done"
+    assert sheets() == [0, 1, 2, 3]
+    assert (marks / "0").read_text().count("\n") == 1
+    assert (marks / "1").read_text().count("\n") == 2
+    assert "lost: the DPU ended" in "\n".join(dpu.get_logs(job))
+    no_trace(context)
+
+
+def test_cancel_stops_what_runs_within_two_seconds(dpu, context, marks, sheets, no_trace, until):
+    """Also a unit that does not listen; what is queued never starts."""
+    how = ["sleep", "stuck", "well"]
+    job = dpu.run("Trial", how=how, marks=str(marks), commit=True)
+    until(lambda: (marks / "0").read_text() and (marks / "1").read_text())
+    began = time.monotonic()
+    dpu.cancel_job(job)
+    until(lambda: "running" not in _states(context, job), 3)
+    assert time.monotonic() - began < 2.5
+    assert _states(context, job)[:2] == ["cancelled", "cancelled"]
+    status = dpu.wait(job)
+    assert (status.state, status.counts) == ("cancelled", {"cancelled": 3})
+    assert sheets() == []
+    assert not (marks / "2").exists()
+    again = dpu.run("Trial", how=["well"], commit=True)
+    assert dpu.wait(again).state == "done"
+    no_trace(context)
+    dpu.cancel_job(again)
+
+
+def test_time_limit_stops_a_unit_and_no_other(dpu, context, marks, sheets, no_trace, capsys):
+    """`dpu_time` holds for each unit by itself."""
+    job = dpu.run("Trial", how=["sleep", "stuck", "well", "well"], commit=True, dpu_time=1.0)
+    assert dpu.wait(job).state == "failed"
+    assert _states(context, job) == ["failed", "failed", "done", "done"]
+    assert sheets() == [2, 3]
+    assert "2 failed (unit0, unit1): it took longer than 1 s" in capsys.readouterr().out
+    no_trace(context)
+
+
+def test_failures_are_grouped_by_cause(dpu, context, sheets, capsys, no_trace):
+    """A user's error shows its remedy, a bug its traceback; neither is swallowed."""
+    job = dpu.run("Trial", how=["refuse", "bug", "refuse", "well"], commit=True)
+    assert dpu.wait(job).failed == 3
+    text = capsys.readouterr().out
+    assert "2 failed (unit0, unit2): not good" in text
+    assert "Mend it." in text
+    assert "1 failed (unit1): KeyError: 'absent'" in text
+    assert "in _bug" in text
+    assert f"dpu.rerun_failed({job})" in text
+    assert sheets() == [3]
+    no_trace(context)
+
+
+def test_disk_that_is_full_stores_nothing_of_the_unit(dpu, context, sheets, capsys, no_trace):
+    """The file cannot be copied into the store: the unit fails, the others are stored."""
+    job = dpu.run("Trial", how=["full", "well", "full", "well"], commit=True)
+    assert dpu.wait(job).state == "failed"
+    assert "2 failed" in (text := capsys.readouterr().out)
+    assert "Is the disk full?" in text
+    assert sheets() == [1, 3]
+    no_trace(context)
+
+
+def test_prompt_that_closes_leaves_the_job_running(dpu, context, home, sheets, until, marks):
+    """The DPU outlives the prompt that started it."""
+    code = f"dpu.run('Trial', how=['nap'] * 6, marks={str(marks)!r}, commit=True)"
+    awe = Path(sys.executable).parent / "awe"
+    done = subprocess.run(
+        [awe, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert ": Trial, 6 units queued" in done.stdout
+    until(lambda: sheets() == [0, 1, 2, 3, 4, 5])
+    assert until(lambda: dpu.get_status()[-1].state == "done")
+
+
+def test_stopped_dpu_queues_what_ran(dpu, context, marks, sheets, until, no_trace, is_alive):
+    """`awe dpu stop` ends cleanly; the next start goes on."""
+    job = dpu.run("Trial", how=["sleep_first", "well"], marks=str(marks), commit=True)
+    worker = int(until(lambda: (marks / "0").read_text()))
+    until(lambda: sheets() == [1])
+    assert DpuHome().stop()
+    assert not is_alive(worker)
+    assert _states(context, job) == ["queued", "done"]
+    assert dpu.wait(job).state == "done"
+    assert sheets() == [0, 1]
+    no_trace(context)

@@ -1,0 +1,118 @@
+"""Bad input of the recipes: a clear error, and nothing stored."""
+
+import os
+
+import pytest
+from awe.recipes.BiasTask import BiasTask
+from awe.recipes.DomeFlatTask import DomeFlatTask
+from awe.recipes.ReduceTask import ReduceTask
+
+from awe.base.errors import AweError, AweValueError
+from awe.model import (
+    BiasFrame,
+    DomeFlatFrame,
+    RawBiasFrame,
+    RawDomeFlatFrame,
+    RawScienceFrame,
+    ReducedScienceFrame,
+)
+from awe.process import TaskError
+from awe.store.verify import verify
+
+CHIP = {"instrument": "OMEGACAM", "chip": "ESO_CCD_#65", "commit": True, "folder": None}
+
+
+def _open(path):
+    """Let a file of the store be changed, as a disk that fails would."""
+    os.chmod(path.parent, 0o700)
+    os.chmod(path, 0o600)
+    return path
+
+
+def test_raw_file_that_vanished(raw_night, capsys):
+    bias = (RawBiasFrame.chip.name == "ESO_CCD_#65")[0]
+    _open(bias.path()).unlink()
+    with pytest.raises(TaskError):
+        BiasTask(**CHIP).execute()
+    out = capsys.readouterr().out
+    assert f"The file {bias.filename}" in out
+    assert "is missing" in out
+    assert "awe verify" in out
+    assert len(BiasFrame.select_all()) == 0
+
+
+def test_raw_file_with_a_wrong_checksum(raw_night, capsys):
+    path = _open((RawBiasFrame.chip.name == "ESO_CCD_#65")[0].path())
+    content = bytearray(path.read_bytes())
+    content[-3000] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(TaskError):
+        BiasTask(**CHIP).execute()
+    assert "is damaged: its checksum is wrong" in capsys.readouterr().out
+    assert len(BiasFrame.select_all()) == 0
+    assert len(verify(raw_night)) == 1
+
+
+def test_calibration_with_a_wrong_checksum(reduced_night, capsys):
+    red = (ReducedScienceFrame.chip.name == "ESO_CCD_#65")[0]
+    path = _open(red.flat.path())
+    content = bytearray(path.read_bytes())
+    content[-3000] ^= 0x10
+    path.write_bytes(content)
+    before = len(ReducedScienceFrame.select_all())
+    with pytest.raises(TaskError):
+        ReduceTask(**CHIP).execute()
+    assert "is damaged: its checksum is wrong" in capsys.readouterr().out
+    assert len(ReducedScienceFrame.select_all()) == before
+
+
+def test_science_frame_before_the_first_calibration(raw_night, capsys):
+    with pytest.raises(TaskError):
+        ReduceTask(**CHIP).execute()
+    out = capsys.readouterr().out
+    assert "no BiasFrame serves as bias" in out
+    assert len(ReducedScienceFrame.select_all()) == 0
+
+
+def test_one_frame_where_three_are_needed(raw_night, capsys):
+    names = [(RawBiasFrame.chip.name == "ESO_CCD_#65")[0].filename]
+    with pytest.raises(TaskError):
+        BiasTask(**CHIP, raw_filenames=names).execute()
+    assert "MINIMUM_FRAMES = 3 raw biases; ESO_CCD_#65 has 1" in capsys.readouterr().out
+    assert len(BiasFrame.select_all()) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "range_"),
+    [
+        ("BiasFrame.process_params.OVERSCAN_CORRECTION", 11, "0 to 10"),
+        ("BiasFrame.process_params.SIGMA_CLIP", 0.5, "1 to ..."),
+    ],
+)
+def test_parameter_out_of_its_range(raw_night, name, value, range_):
+    with pytest.raises(AweValueError, match=f"is out of range: {range_}"):
+        BiasTask(**CHIP, pars={name: value})
+    assert len(BiasFrame.select_all()) == 0
+
+
+def test_frames_of_two_ccds_or_filters_are_never_one_stack(raw_night):
+    from awe.model.stacks import check_alike
+
+    biases = [(RawBiasFrame.chip.name == f"ESO_CCD_#{n}")[0] for n in (65, 66)]
+    with pytest.raises(AweValueError, match="frames of different kinds cannot be combined"):
+        check_alike(biases)
+    mixed = [RawScienceFrame.select_all()[0], RawBiasFrame.select_all()[0]]
+    with pytest.raises(AweError, match="cannot be combined"):
+        check_alike(mixed)
+
+
+def test_bias_of_another_overscan_method_does_not_serve(raw_night, capsys):
+    pars = {"BiasFrame.process_params.OVERSCAN_CORRECTION": 5}
+    BiasTask(**CHIP, pars=pars).execute()
+    capsys.readouterr()
+    with pytest.raises(TaskError):
+        DomeFlatTask(**CHIP).execute()
+    out = capsys.readouterr().out
+    assert "OVERSCAN_CORRECTION is 5" in out
+    assert len(DomeFlatFrame.select_all()) == 0
+    assert len(RawDomeFlatFrame.select_all()) > 0
