@@ -55,6 +55,7 @@ def main(argv=None):
     if given.side:
         print(json.dumps(_measure(given.smoke)))
         return 0
+    before = os.getloadavg()[0]
     sides = {name: _run_side(name, given.smoke) for name in given.executors}
     rows = [
         ("Overhead of an empty unit, ms", "overhead", 10.0),
@@ -70,6 +71,9 @@ def main(argv=None):
     for words, key, bar in rows:
         cells = " | ".join(f"{side[key]:.3g}" for side in sides.values())
         print(f"| {words} | {cells} | {'' if bar is None else bar} |")
+    after = os.getloadavg()[0]
+    print(f"\n{len(os.sched_getaffinity(0))} cores, load {before:.1f} before, {after:.1f} after.")
+    print("Where others work as well the speed-up means nothing.")
     return 0 if given.smoke or all(map(_keeps, sides.values())) else 1
 
 
@@ -140,7 +144,7 @@ def _start(desk, context, workers):
 
 def _queue(dpu, desk, count):
     """Measure a long queue that nobody works on yet."""
-    dpu._wake = lambda desk: None
+    dpu._start = lambda desk: None
     try:
         seconds = {"submit": time.perf_counter()}
         job = dpu.run("Empty", count=count)
@@ -150,7 +154,7 @@ def _queue(dpu, desk, count):
         dpu.cancel_job(job)
         end = time.perf_counter()
     finally:
-        del dpu._wake
+        del dpu._start
     starts = [*seconds.values(), end]
     return {name: b - a for name, a, b in zip(seconds, starts, starts[1:], strict=False)}
 

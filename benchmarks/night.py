@@ -1,7 +1,7 @@
 """A complete night of full-size frames, from raw to reduced, and what it costs.
 
-Every exposure is simulated, taken into the store and removed; then each CCD goes through all
-recipes, one CCD in each process at a time.
+The exposures are simulated, and each is taken into the store and removed; then each CCD goes
+through all recipes, one CCD in each process at a time.
 """
 
 import argparse
@@ -16,6 +16,8 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+from awe.base.errors import AweError
 
 __all__ = ["main"]
 
@@ -113,31 +115,29 @@ def _chips():
 
 
 def _take_raw(folder, given):
-    """Simulate and ingest one exposure at a time; give times and sizes."""
+    """Simulate the exposures, ingest and remove each; give times and sizes."""
     from awe.recipes.IngestTask import IngestTask
 
     from awe.simulate import simulate_night
     from awe.simulate.layout import FULL_SHAPE
 
+    start = time.perf_counter()
+    # CCD by CCD through all exposures: what each CCD is like is made once.
     night = simulate_night(
-        folder / "night", write=False, truth=False, ccds=given.ccds, biases=given.biases,
-        domes=given.flats, twilights=given.flats, exposures=given.exposures,
+        folder / "night", truth=False, processes=given.processes, ccds=given.ccds,
+        biases=given.biases, domes=given.flats, twilights=given.flats, exposures=given.exposures,
         shape=_SMALL if given.smoke else FULL_SHAPE,
     )  # fmt: skip
-    times, disk = {"simulate": [0.0, None], "ingest": [0.0, None]}, []
-    for exposure in night.exposures:
-        start = time.perf_counter()
-        file = night.simulate(exposure, truth=False, processes=given.processes)
-        middle = time.perf_counter()
-        with contextlib.redirect_stdout(io.StringIO()):
-            IngestTask(paths=[file], commit=True).execute()
-        times["simulate"][0] += middle - start
-        times["ingest"][0] += time.perf_counter() - middle
+    middle = time.perf_counter()
+    print(f"{len(night.files)} exposures are simulated", file=sys.stderr)
+    disk = [_size(folder)]
+    for file in night.files:
+        _execute(IngestTask(paths=[file], commit=True))
         disk.append(_size(folder))
         file.unlink()
-        print(f"{exposure.kind} {exposure.index + 1} of {exposure.count} is in the store",
-              file=sys.stderr)  # fmt: skip
-    return times, disk
+        print(f"{file.name} is in the store", file=sys.stderr)
+    ingested = time.perf_counter() - middle
+    return {"simulate": [middle - start, None], "ingest": [ingested, None]}, disk
 
 
 def _run_workers(folder, chips, processes):
@@ -165,10 +165,22 @@ def _reduce(chip):
     for name in STEPS:
         task = getattr(importlib.import_module(f"awe.recipes.{name}Task"), f"{name}Task")
         wall, cpu = time.perf_counter(), time.process_time()
-        with contextlib.redirect_stdout(io.StringIO()):
-            task(instrument="OMEGACAM", chip=chip, commit=True, folder=None).execute()
+        _execute(task(instrument="OMEGACAM", chip=chip, commit=True, folder=None))
         times[name] = (time.perf_counter() - wall, time.process_time() - cpu)
     return {"steps": times, "before": _worker["before"], "peak": _memory("VmHWM")}
+
+
+def _execute(task):
+    """Execute a task, and show what it says only where something fails."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            task.execute()
+    except AweError:
+        print(said.getvalue(), file=sys.stderr)
+        raise
+    if task.failures:
+        print(said.getvalue(), file=sys.stderr)
 
 
 def _memory(name):

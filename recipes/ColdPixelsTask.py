@@ -1,7 +1,7 @@
 """ColdPixelsTask: map of the cold pixels of each CCD, filter and night."""
 
 from awe.recipes.common import made
-from awe.recipes.map_tasks import MapTask
+from awe.recipes.map_tasks import MapTask, calibrations_of
 
 from awe.model import ColdPixelMap, DomeFlatFrame, TwilightFlatFrame
 from awe.process import Argument
@@ -14,7 +14,7 @@ class ColdPixelsTask(MapTask):
 
     arguments = (
         Argument("flat", "the DomeFlatFrame or TwilightFlatFrame, or several, to use instead of "
-                         "the newest"),
+                         "the newest", check=calibrations_of(DomeFlatFrame, TwilightFlatFrame)),
     )  # fmt: skip
     product_names = ("ColdPixelMap",)
     source = "flat"

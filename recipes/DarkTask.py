@@ -1,5 +1,6 @@
 """DarkTask: master dark of each CCD and night."""
 
+from awe.recipes.arguments import as_calibration
 from awe.recipes.common import CombineTask, made
 
 from awe.model import DarkFrame, RawDarkFrame
@@ -12,9 +13,10 @@ class DarkTask(CombineTask):
     """Make a DarkFrame of raw darks, each over its exposure time."""
 
     arguments = (
-        Argument("bias", "the BiasFrame to subtract, instead of the choice"),
-        Argument("gain_linearity", "the GainLinearity to use, instead of the choice"),
-    )
+        Argument("bias", "the BiasFrame to subtract, instead of the choice", check=as_calibration),
+        Argument("gain_linearity", "the GainLinearity to use, instead of the choice; False for "
+                 "that of the header", check=as_calibration),
+    )  # fmt: skip
     product_names = ("DarkFrame",)
     without = ("filter", "object")
     raw_class = RawDarkFrame

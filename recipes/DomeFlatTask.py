@@ -11,7 +11,7 @@ __all__ = ["DomeFlatTask"]
 
 
 class DomeFlatTask(FlatTask):
-    """Make a DomeFlatFrame of raw dome flats.
+    """Make a DomeFlatFrame of raw dome flats of one lamp.
 
     Where flats of several exposure times were taken, as for the gain, those of the exposure time
     that most have are taken, of equally many the longest; saturated ones never are. With
@@ -20,17 +20,18 @@ class DomeFlatTask(FlatTask):
 
     product_names = ("DomeFlatFrame",)
     raw_class = RawDomeFlatFrame
+    group_by = ("chip", "readout", "filter", "lamp")
     product_class = DomeFlatFrame
 
     def units(self):
-        """Group the raw flats by CCD, read-out mode, filter and night, of one exposure time each.
+        """Group the raw flats by CCD, read-out mode, filter, lamp, night; of one exposure time.
 
         Returns
         -------
         list of Unit
             One for each product.
         """
-        units = super().units()
+        units = [_with_lamp(unit) for unit in super().units()]
         if self.raw_filenames is not None:
             return units
         return [Unit(u.label, {"frames": self._alike(u.inputs["frames"])}) for u in units]
@@ -53,3 +54,9 @@ class DomeFlatTask(FlatTask):
     def _leave_out(self, reason, number):
         if number:
             self.left_out[reason] = self.left_out.get(reason, 0) + number
+
+
+def _with_lamp(unit):
+    """Name the lamp, where it is known, in the label of a unit."""
+    lamp = unit.inputs["frames"][0].lamp
+    return unit if lamp is None else Unit(f"{unit.label} {lamp.name}", unit.inputs)

@@ -1,5 +1,6 @@
 """GainTask: gain, read noise, linearity and saturation level of each CCD and night."""
 
+from awe.recipes.arguments import as_calibration
 from awe.recipes.common import CombineTask, each_file_once, made
 
 from awe.model import GainLinearity, RawBiasFrame, RawDomeFlatFrame
@@ -19,7 +20,10 @@ class GainTask(CombineTask):
     of the same CCD and night, where there are any, tell the read noise.
     """
 
-    arguments = (Argument("bias", "the BiasFrame to subtract, instead of the choice"),)
+    arguments = (
+        Argument("bias", "the BiasFrame to subtract, instead of the choice; False for none",
+                 check=as_calibration),
+    )  # fmt: skip
     product_names = ("GainLinearity",)
     without = ("object",)
     raw_class = RawDomeFlatFrame

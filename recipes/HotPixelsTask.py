@@ -1,7 +1,8 @@
 """HotPixelsTask: map of the hot pixels of each CCD and night."""
 
+from awe.recipes.arguments import as_calibration
 from awe.recipes.common import made
-from awe.recipes.map_tasks import MapTask
+from awe.recipes.map_tasks import MapTask, calibrations_of
 
 from awe.model import BiasFrame, HotPixelMap
 from awe.model.dependencies import DARK
@@ -15,9 +16,11 @@ class HotPixelsTask(MapTask):
     """Make a HotPixelMap of a BiasFrame, and of a DarkFrame where one serves."""
 
     arguments = (
-        Argument("bias", "the BiasFrame, or several, to use instead of the newest"),
-        Argument("dark", "the DarkFrame to use, instead of the choice"),
-    )
+        Argument("bias", "the BiasFrame, or several, to use instead of the newest",
+                 check=calibrations_of(BiasFrame)),
+        Argument("dark", "the DarkFrame, or several, to use instead of the choice; False for none",
+                 check=as_calibration),
+    )  # fmt: skip
     product_names = ("HotPixelMap",)
     without = ("filter",)
     filter = None
@@ -43,11 +46,19 @@ class HotPixelsTask(MapTask):
         hot = self.with_validity(HotPixelMap(bias=bias))
         hot.take_from([bias])
         making = self.making(hot, overridden)
+        hot.dark = self._dark(bias)
+        if self.dark is not None:
+            overridden.append("dark")
+        return [made(making, folder)]
+
+    def _dark(self, bias):
+        """Give the dark for the map of a bias: that of the user, or the best one, or None."""
         # A dark serves the bias as it serves the frames of its night, overscan-corrected alike.
         frame, parameters = bias.raw_bias_frames[0], bias.process_params
         if self.dark is None:
-            hot.dark = choose(frame, DARK, parameters)
-        else:
-            hot.dark = check_given(frame, DARK, self.dark, parameters)
-            overridden.append("dark")
-        return [made(making, folder)]
+            return choose(frame, DARK, parameters)
+        if self.dark is False:
+            return None
+        given = self.dark if isinstance(self.dark, (list, tuple)) else [self.dark]
+        own = next((dark for dark in given if getattr(dark, "chip", None) is bias.chip), given[0])
+        return check_given(frame, DARK, own, parameters)

@@ -19,25 +19,25 @@ class IlluminationCorrectionTask(ReducedFramesTask):
     """Make an IlluminationCorrection, and the IlluminationCorrectionFrame of each CCD.
 
     The residuals of standard stars come from a table, or are measured on the reduced frames by
-    a catalogue. With a table one reduced frame of each CCD tells its shape and place.
+    a catalog. With a table one reduced frame of each CCD tells its shape and place.
     """
 
     arguments = (
         Argument("table", "residuals: a ResidualTable, a Table or a file with chip, x, y, "
                           "residual"),
-        Argument("catalogue", "standard stars: a StandardCatalog, a Table or a file with ra, "
-                              "dec, mag"),
+        Argument("catalog", "standard stars: a StandardCatalog, a Table or a file with ra, dec, "
+                            "mag"),
     )  # fmt: skip
     product_names = ("IlluminationCorrection", "IlluminationCorrectionFrame")
     group_by = ("filter",)
 
     def check(self):
-        """Check that there is either a table or a catalogue."""
+        """Check that there is either a table or a catalog."""
         super().check()
-        if (self.table is None) == (self.catalogue is None):
+        if (self.table is None) == (self.catalog is None):
             msg = (
                 "IlluminationCorrectionTask needs either table= (residuals of stars) or "
-                "catalogue= (standard stars that are on the frames)."
+                "catalog= (standard stars that are on the frames)."
             )
             raise AweTypeError(msg)
 
@@ -52,14 +52,14 @@ class IlluminationCorrectionTask(ReducedFramesTask):
         Raises
         ------
         AweValueError
-            The frames are of several filters: table and catalogue are of one.
+            The frames are of several filters: table and catalog are of one.
         """
         units = super().units()
         names = {f.filter.name for u in units for f in u.inputs["frames"] if f.filter is not None}
         if len(names) > 1:
             msg = (
                 f"The reduced frames are of the filters {', '.join(sorted(names))}; "
-                f"{'a table' if self.catalogue is None else 'a catalogue'} is of one."
+                f"{'a table' if self.catalog is None else 'a catalog'} is of one."
             )
             raise AweValueError(msg, remedy=f"Say which: filter={min(names)!r}")
         return units
@@ -95,7 +95,7 @@ class IlluminationCorrectionTask(ReducedFramesTask):
             correction.table = ResidualTable.of(self.table, folder)
             frames = _one_of_each_chip(frames)
         else:
-            correction.catalog = StandardCatalog.of(self.catalogue, folder)
+            correction.catalog = StandardCatalog.of(self.catalog, folder)
         correction.reduced_frames = frames
         correction.take_from(frames)
         given = "catalog" if self.table is None else "table"

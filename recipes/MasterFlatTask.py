@@ -4,13 +4,15 @@ import datetime
 
 from awe.recipes.common import CombineTask, made
 
-from awe.base.errors import AweTypeError
+from awe.base.errors import AweTypeError, AweValueError
 from awe.model import DomeFlatFrame, MasterFlatFrame, NightSkyFlatFrame, TwilightFlatFrame
-from awe.pixels import COMBINE_USES
+from awe.model.flats import check_flats, overscan_of
+from awe.pixels import COMBINE_TYPES, COMBINE_USES
 from awe.process import Argument, Unit
 from awe.process.choice import nearness
 from awe.process.flags import disqualifying_bits
-from awe.process.parameters import check_pars
+from awe.process.parameters import check_pars, resolve
+from awe.store.columns_scalar import pattern_of
 
 __all__ = ["MasterFlatTask"]
 
@@ -69,13 +71,10 @@ class MasterFlatTask(CombineTask):
         list of Unit
             One for each product.
         """
-        uses = _USES[self.pars.get(_WAY, 1)]
         given = {n: getattr(self, n) for n in _CLASSES if getattr(self, n) is not None}
         if given:
-            first = next(iter(given.values()))
-            if "nightskyflat" in given:
-                self._complete(given, first.night, uses)
-            return [self._unit(given, first.night)]
+            return [self._unit_of_given(given)]
+        uses = _USES[self._way({"instrument": self._instrument_name()})]
         groups = {}
         for name in (n for n in uses if n != "nightskyflat"):
             for flat in self._flats(_CLASSES[name]):
@@ -88,6 +87,45 @@ class MasterFlatTask(CombineTask):
         for (*_, night), group in groups.items():
             self._complete(group, night, uses)
         return [self._unit(group, night) for (*_, night), group in groups.items()]
+
+    def _way(self, names):
+        """Give COMBINE_TYPE: the user's, or that of the instrument, filter and CCD."""
+        return resolve(MasterFlatFrame, names, self.pars)[0].COMBINE_TYPE
+
+    def _unit_of_given(self, given):
+        """Complete the flats that the user gave by the nearest of the other kinds."""
+        flats = list(given.values())
+        check_flats(flats)
+        for name, flat in given.items():
+            self._check_given(name, flat)
+        way = self._way(flats[0].names())
+        for name in given:
+            if name not in _USES[way]:
+                msg = (
+                    f"{type(self).__name__}: {name} is given, but COMBINE_TYPE {way} "
+                    f"({COMBINE_TYPES[way]}) does not use it."
+                )
+                raise AweValueError(msg, remedy="Leave it out, or give another combine=.")
+        night = flats[0].night
+        self._complete(given, night, _USES[way])
+        return self._unit(given, night)
+
+    def _check_given(self, name, flat):
+        """Refuse a flat that does not meet the task's other arguments."""
+        contradictions = []
+        for argument in ("instrument", "chip", "filter"):
+            pattern, link = getattr(self, argument), getattr(flat, argument)
+            has = None if link is None else link.name
+            if pattern is not None and (has is None or not pattern_of(pattern).fullmatch(has)):
+                contradictions.append(f"{argument} is {has}, not {pattern}")
+        if self.date is not None and flat.night != self.date:
+            contradictions.append(f"night is {flat.night:%Y-%m-%d}, not {self.date:%Y-%m-%d}")
+        if contradictions:
+            msg = (
+                f"{type(self).__name__}: the {name} given, {flat!r}, contradicts the other "
+                f"arguments: its {'; its '.join(contradictions)}."
+            )
+            raise AweValueError(msg, remedy="Leave those arguments out, or give another flat.")
 
     def selected_classes(self):
         """Give the classes of flats that are combined.
@@ -130,7 +168,11 @@ class MasterFlatTask(CombineTask):
             )  # fmt: skip
             found = [f for f in query if not f.quality_flags & disqualifying_bits()]
             if found:
-                group[name] = min(found, key=lambda flat: nearness(night, flat))
+                # One made with another overscan method is refused where there is no better.
+                group[name] = min(
+                    found,
+                    key=lambda f: (overscan_of(f) != overscan_of(present), nearness(night, f)),
+                )
 
     def make(self, unit, folder):
         """Make the flat of one CCD and filter.

@@ -8,7 +8,10 @@ __all__ = ["NightSkyFlatTask"]
 
 
 class NightSkyFlatTask(SkyTask):
-    """Make a NightSkyFlatFrame of reduced frames of dithered fields."""
+    """Make a NightSkyFlatFrame of reduced frames of dithered fields.
+
+    Of several reductions of a raw frame the newest is taken; all must have been reduced alike.
+    """
 
     product_names = ("NightSkyFlatFrame",)
     product_class = NightSkyFlatFrame

@@ -1,5 +1,6 @@
 """ReduceTask: raw science frames to reduced frames, their maps and their weights."""
 
+from awe.recipes.arguments import as_calibration
 from awe.recipes.common import FrameTask
 
 from awe.model import (
@@ -18,17 +19,19 @@ __all__ = ["ReduceTask"]
 class ReduceTask(FrameTask):
     """Make a ReducedScienceFrame with its WeightFrame and maps of each raw science frame."""
 
-    arguments = (
-        Argument("bias", "the BiasFrame to subtract, instead of the choice"),
-        Argument("flat", "the MasterFlatFrame to divide by, instead of the choice"),
-        Argument("hot", "the HotPixelMap to use, instead of the choice"),
-        Argument("cold", "the ColdPixelMap to use, instead of the choice"),
-        Argument("dark", "the DarkFrame to subtract, instead of the choice"),
-        Argument("illumination", "the IlluminationCorrectionFrame to divide by, instead of the "
-                                 "choice"),
-        Argument("fringe", "the FringeFrame to scale and subtract, instead of the choice"),
-        Argument("gain_linearity", "the GainLinearity to use, instead of the choice"),
-    )  # fmt: skip
+    arguments = tuple(
+        Argument(name, f"the {cls} to use, instead of the choice{left_out}", check=as_calibration)
+        for name, cls, left_out in (
+            ("bias", "BiasFrame", ""),
+            ("flat", "MasterFlatFrame", ""),
+            ("hot", "HotPixelMap", "; False for none"),
+            ("cold", "ColdPixelMap", "; False for none"),
+            ("dark", "DarkFrame", "; False for none"),
+            ("illumination", "IlluminationCorrectionFrame", "; False for none"),
+            ("fringe", "FringeFrame", "; False for none"),
+            ("gain_linearity", "GainLinearity", "; False for that of the header"),
+        )
+    )
     product_names = (
         "ReducedScienceFrame", "SaturatedPixelMap", "CosmicMap", "SatelliteMap", "WeightFrame",
     )  # fmt: skip
@@ -69,7 +72,9 @@ class ReduceTask(FrameTask):
         gain = reduced.gain_linearity
         reduced.saturated = saturated = SaturatedPixelMap(raw=raw, gain_linearity=gain)
         saturated.take_from(raw)
-        self.making(saturated).run()
+        given = [n for n in overridden if n in saturated.inputs]
+        self.making(saturated, given).run()
+        reduced.leave_out(n for n in overridden if getattr(reduced, n) is None)
         making.run()
         products = [reduced, saturated, *self._weighted(reduced, overridden)]
         # Written when all are made: each works on the pixels of those before.

@@ -2,8 +2,39 @@
 
 from awe.base.errors import AweTypeError, AweValueError
 from awe.base.utc import to_utc
+from awe.process import Product
 
-__all__ = ["as_names", "as_night", "as_start", "as_text"]
+__all__ = ["as_calibration", "as_names", "as_night", "as_start", "as_text"]
+
+
+def as_calibration(task, name, value):
+    """Take a calibration, or several of which the first that fits serves, as an argument.
+
+    Parameters
+    ----------
+    task, name : str
+        The task and its argument, for the message.
+    value : Product, sequence of Product, or False
+        What the user gave; False leaves the calibration out.
+
+    Returns
+    -------
+    Product, sequence of Product, or False
+        The value.
+
+    Raises
+    ------
+    AweTypeError
+        It is something else.
+    """
+    several = value if isinstance(value, (list, tuple)) else [value]
+    if value is False or (several and all(isinstance(v, Product) for v in several)):
+        return value
+    msg = (
+        f"{task}: {name} is a calibration, such as BiasFrame.select(instrument=..., date=...) "
+        f"gives, a list of them, or False to leave it out; not {type(value).__name__} {value!r}."
+    )
+    raise AweTypeError(msg)
 
 
 def as_text(task, name, value):

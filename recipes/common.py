@@ -3,7 +3,7 @@
 from awe.recipes.arguments import as_names, as_night, as_start, as_text
 from awe.recipes.present import ARGUMENTS, what_exists, why_not
 
-from awe.base.errors import AweError, AweLookupError, did_you_mean
+from awe.base.errors import AweError, AweLookupError, AweValueError, did_you_mean
 from awe.pixels import kernel_name
 from awe.process import Argument, Making, Task, Unit, decode
 from awe.process.choice import check_given, choose
@@ -138,7 +138,12 @@ class FrameTask(Task):
         str
             A few lines.
         """
-        return "\n".join([super().summary(count), *self._left_out_lines()])
+        lines = [super().summary(count), *self._left_out_lines()]
+        again = sum(_made_before(product) for product in self.products)
+        if again:
+            was = "was" if again == 1 else "were"
+            lines.append(f"  {again} {was} there already, made of the same in the same way")
+        return "\n".join(lines)
 
     def _left_out_lines(self):
         return [f"  {number} left out: {why}" for why, number in self.left_out.items()]
@@ -218,12 +223,18 @@ class FrameTask(Task):
         name : str
             The calibration, such as 'bias'.
         overridden : list of str
-            Gets the name where the user gave it.
+            Gets the name where the user gave it, or False to leave it out.
         """
         dependency = next(d for d in product.dependencies if d.name == name)
         given = getattr(self, name, None)
         if given is None:
             setattr(product, name, choose(frame, dependency, product.process_params))
+            return
+        if given is False:
+            if dependency.required:
+                msg = f"{type(self).__name__} cannot leave out {name}: it needs one."
+                raise AweValueError(msg)
+            overridden.append(name)
             return
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         setattr(product, name, _fitting(frame, dependency, given, product.process_params))
@@ -297,6 +308,12 @@ class CombineTask(FrameTask):
         """
         object.__setattr__(product, "_validity", self.validity)
         return product
+
+
+def _made_before(product):
+    """Tell whether the store has another product of the same content."""
+    same = type(product).content_key == product.content_key
+    return len(same) > int(product.is_committed)
 
 
 def _fitting(frame, dependency, given, parameters):

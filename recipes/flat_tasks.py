@@ -1,5 +1,6 @@
 """What the recipes for dome and twilight flats have in common."""
 
+from awe.recipes.arguments import as_calibration
 from awe.recipes.common import CombineTask, made
 
 from awe.process import Argument
@@ -17,10 +18,12 @@ class FlatTask(CombineTask):
     """
 
     arguments = (
-        Argument("bias", "the BiasFrame to subtract, instead of the choice"),
-        Argument("gain_linearity", "the GainLinearity to use, instead of the choice"),
-        Argument("hot", "the HotPixelMap to use, instead of the choice"),
-    )
+        Argument("bias", "the BiasFrame to subtract, instead of the choice", check=as_calibration),
+        Argument("gain_linearity", "the GainLinearity to use, instead of the choice; False for "
+                 "that of the header", check=as_calibration),
+        Argument("hot", "the HotPixelMap to use, instead of the choice; False for none",
+                 check=as_calibration),
+    )  # fmt: skip
     without = ("object",)
     object = None
     product_class = None

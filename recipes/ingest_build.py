@@ -136,7 +136,8 @@ class FrameBuilder:
     def _frame(self, number, ccd, raw_fits):
         cls = frame_class(ccd.kind)
         chip = Chip.get_or_create(instrument=self.instrument, name=ccd.chip)
-        filter_ = self._named(Filter, ccd.filter)
+        fringes = self.instrument_data.has_fringes(ccd.filter)
+        filter_ = self._named(Filter, ccd.filter, has_fringes=fringes)
         template = self._template(ccd.template)
         frame = cls(
             kind=ccd.kind, instrument=self.instrument, chip=chip, filter=filter_,
@@ -157,8 +158,10 @@ class FrameBuilder:
         frame.quality_flags = frame.verify()
         return frame
 
-    def _named(self, cls, name):
-        return None if not name else cls.get_or_create(instrument=self.instrument, name=name)
+    def _named(self, cls, name, **values):
+        if not name:
+            return None
+        return cls.get_or_create(instrument=self.instrument, name=name, **values)
 
     def _template(self, values):
         if not values or values.get("start") is None:

@@ -1,11 +1,43 @@
 """What the recipes for maps of bad pixels have in common."""
 
+import fnmatch
+
 from awe.recipes.common import CombineTask
 
+from awe.base.errors import AweTypeError, AweValueError
 from awe.process import Unit
 from awe.process.choice import nearness
 
-__all__ = ["MapTask"]
+__all__ = ["MapTask", "calibrations_of"]
+
+
+def calibrations_of(*classes):
+    """Give the check of an argument that is a calibration, or several.
+
+    Parameters
+    ----------
+    *classes : type
+        What it may be an object of.
+
+    Returns
+    -------
+    callable
+        Takes the task's name, the argument's and the value; gives the value.
+    """
+    words = " or ".join(cls.__name__ for cls in classes)
+
+    def check(task, name, value):
+        given = value if isinstance(value, (list, tuple)) else [value]
+        if not given:
+            msg = f"{task}: {name} is empty."
+            raise AweValueError(msg, remedy="Leave it out to take the newest.")
+        for each in given:
+            if not isinstance(each, classes):
+                msg = f"{task}: {name} is a {words} object, not {type(each).__name__} {each!r}."
+                raise AweTypeError(msg)
+        return value
+
+    return check
 
 
 class MapTask(CombineTask):
@@ -24,6 +56,34 @@ class MapTask(CombineTask):
     source = ""
     source_classes = ()
 
+    def check(self):
+        """Check that what the user gave is what the other arguments ask for."""
+        super().check()
+        for calibration in self._given():
+            has = {
+                "instrument": calibration.instrument.name,
+                "chip": calibration.chip.name,
+                "filter": None if calibration.filter is None else calibration.filter.name,
+            }
+            unmet = {n: v for n, v in has.items() if not _meets(v, getattr(self, n))}
+            if self.date is not None and calibration.night != self.date:
+                unmet["date"] = f"{calibration.night:%Y-%m-%d}"
+            for name, value in unmet.items():
+                wanted = getattr(self, name)
+                wanted = f"{wanted:%Y-%m-%d}" if name == "date" else wanted
+                msg = (
+                    f"{type(self).__name__}: the {self.source} given, {calibration!r}, has the "
+                    f"{name} {value}; {name}={wanted!r} asks for another one."
+                )
+                raise AweValueError(msg, remedy=f"Leave out {name}=, or {self.source}=.")
+
+    def _given(self):
+        """Give the calibrations that the user gave."""
+        given = getattr(self, self.source)
+        if given is None:
+            return []
+        return list(given) if isinstance(given, (list, tuple)) else [given]
+
     def units(self):
         """Find the newest calibration of each CCD, filter and night.
 
@@ -32,9 +92,8 @@ class MapTask(CombineTask):
         list of Unit
             One for each product.
         """
-        given = getattr(self, self.source)
-        if given is not None:
-            given = given if isinstance(given, (list, tuple)) else [given]
+        given = self._given()
+        if given:
             return [self._unit(calibration, given=True) for calibration in given]
         groups = {}
         for cls in self.source_classes:
@@ -84,6 +143,11 @@ class MapTask(CombineTask):
         label = f"{calibration.chip.name}{name} {calibration.night:%Y-%m-%d}"
         overridden = [self.source] if given else []
         return Unit(label, {"source": calibration, "overridden": overridden})
+
+
+def _meets(name, wanted):
+    """Tell whether a name meets an argument, in which * and ? are wildcards."""
+    return wanted is None or fnmatch.fnmatchcase(name or "", wanted.replace("[", "[[]"))
 
 
 def _key(calibration):

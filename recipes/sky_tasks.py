@@ -32,16 +32,31 @@ class ReducedFramesTask(CombineTask):
         Returns
         -------
         list
-            The good ones; of several reductions of a raw frame the newest, unless they are
-            named.
+            The good ones; of several reductions of a raw frame the newest that `is_suited`, or
+            else the newest, unless they are named.
         """
         frames = super().select(cls)
         if self.red_filenames is not None:
             return _named(self, frames)
         newest = {}
-        for frame in sorted(frames, key=lambda f: f.creation_date):
+        for frame in sorted(frames, key=lambda f: (self.is_suited(f), f.creation_date)):
             newest[frame.raw.object_id] = frame
         return sorted(newest.values(), key=lambda f: (f.DATE_OBS, f.object_id))
+
+    def is_suited(self, frame):
+        """Tell whether a reduction is one that the task can use.
+
+        Parameters
+        ----------
+        frame : ReducedScienceFrame
+            One of perhaps several reductions of a raw frame.
+
+        Returns
+        -------
+        bool
+            By default always true.
+        """
+        return True
 
     def units(self):
         """Group the reduced frames by CCD, read-out mode, filter and night.

@@ -1,6 +1,7 @@
 """The pool on a cluster: the same units, sent to dask.distributed."""
 
 import ipaddress
+import multiprocessing
 import os
 import threading
 import time
@@ -226,6 +227,11 @@ def _pool(opening):
     global _children
     import distributed
 
+    if multiprocessing.current_process().daemon:
+        msg = "This worker of dask may have no child processes, in which units run."
+        raise AweError(
+            msg, remedy="Start it with --no-nanny, or with DASK_DISTRIBUTED__WORKER__DAEMON=False."
+        )
     with _children_lock:
         if _children is None or _children[0] != (os.getpid(), opening):
             if _children is not None:

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ __all__ = ["DpuError", "DpuHome", "Running"]
 _START = 60.0
 _STOP = 15.0
 _TAIL = 15
+_TOLD = 4096
 
 
 class DpuError(AweError):
@@ -111,6 +111,8 @@ class DpuHome:
         DpuError
             The one that runs works for another store or user.
         """
+        import subprocess
+
         found = self.running()
         if found is not None:
             self._check_same(found, context)
@@ -272,9 +274,8 @@ class DpuHome:
         running : Running
             What is so.
         """
-        text = json.dumps(dataclasses.asdict(running)).encode()
-        os.pwrite(descriptor, text, 0)
-        os.ftruncate(descriptor, len(text))
+        # Of one length, so that nobody reads the end of what stood there before.
+        os.pwrite(descriptor, json.dumps(dataclasses.asdict(running)).ljust(_TOLD).encode(), 0)
 
     def hang_bell(self):
         """Make the bell that prompts ring.

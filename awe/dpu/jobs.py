@@ -136,7 +136,7 @@ def jobs_of_user(context):
         In the order in which they were submitted.
     """
     with in_private(context):
-        return list(DpuJob.select_all())
+        return list(DpuJob.select_all().user_only())
 
 
 def find_job(context, number):
@@ -167,10 +167,10 @@ def find_job(context, number):
         msg = f"A job is called by its number, not {type(number).__name__} {number!r}."
         raise AweTypeError(msg, remedy="Type: dpu.get_jobids()")
     with in_private(context):
-        found = list(DpuJob.number == number)
+        found = list((DpuJob.number == number).user_only())
         if found:
             return found[0]
-        known = sorted(job.number for job in DpuJob.select_all())
+        known = sorted(job.number for job in DpuJob.select_all().user_only())
     if not known:
         msg = f"There is no job {number}: you have none."
         raise AweLookupError(msg, remedy="Type: dpu.run('Reduce', instrument=...)")

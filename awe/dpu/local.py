@@ -7,7 +7,6 @@ from pathlib import Path
 
 from awe.base.errors import AweLookupError, AweValueError, nearest
 from awe.base.utc import now
-from awe.dpu import sequences
 from awe.dpu.logs import LogLines
 from awe.dpu.processor import SequenceHelp, as_list, as_seconds
 from awe.dpu.report import JobStatus, Status
@@ -90,6 +89,8 @@ class LocalProcessor(SequenceHelp):
         int
             The number of the job.
         """
+        from awe.dpu import sequences
+
         as_seconds(dpu_time)
         return self._run(sequences.make_plan(sequence, arguments))
 
@@ -238,6 +239,8 @@ class LocalProcessor(SequenceHelp):
         int
             The number of the new job.
         """
+        from awe.dpu import sequences
+
         old = self._find(jobid)
         if old.state == "done":
             msg = f"Nothing failed in job {jobid}."

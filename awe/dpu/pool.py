@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
@@ -273,6 +274,8 @@ class WorkerPool(Executor):
                 except OSError:
                     # It has died; `_hear` finds that out and tells the future.
                     worker.item = item
+                except (TypeError, AttributeError, ValueError, pickle.PicklingError) as err:
+                    worker.free().future.set_exception(err)
 
     def _patience(self):
         """Give how many seconds there are until somebody has to be stopped."""

@@ -6,16 +6,13 @@ import time
 from pathlib import Path
 
 from awe.base.environment import read_environment
-from awe.base.errors import AweTypeError, AweValueError
+from awe.base.errors import AweLookupError, AweTypeError, AweValueError
 from awe.base.progress import track
 from awe.base.utc import now
-from awe.dpu import sequences
-from awe.dpu.control import DpuHome
+from awe.dpu.control import DpuError, DpuHome
 from awe.dpu.jobs import DpuUnit, find_job, in_private, jobs_of_user, units_of
 from awe.dpu.logs import JobLog, LogLines
 from awe.dpu.report import Status, status_of, summary_of
-from awe.dpu.submission import resubmit, submit
-from awe.dpu.work import products_of
 from awe.process import Products
 from awe.store import current
 from awe.store.edits import StaleEditError
@@ -24,6 +21,7 @@ __all__ = ["Processor", "SequenceHelp", "as_list", "as_seconds"]
 
 _POLL = 0.15
 _SHOWN = 12
+_MOST_RESTARTS = 3
 _OVER = ("done", "failed", "cancelled")
 
 
@@ -38,10 +36,14 @@ class SequenceHelp:
         list of str
             They can be combined: 'Bias>Reduce'.
         """
+        from awe.dpu import sequences
+
         return list(sequences.identifiers())
 
     def show_sequence_identifiers(self):
         """Print the names of the recipes, with what each does."""
+        from awe.dpu import sequences
+
         for name in sequences.identifiers():
             print(f"{name:<24} {sequences.purpose(name)}")
 
@@ -58,6 +60,8 @@ class SequenceHelp:
         list of str
             Their names.
         """
+        from awe.dpu import sequences
+
         return list(sequences.options(sequence))
 
     def show_sequence_options(self, sequence):
@@ -68,6 +72,8 @@ class SequenceHelp:
         sequence : str
             One recipe, or several with '>' between them.
         """
+        from awe.dpu import sequences
+
         known = sequences.options(sequence)
         width = max(map(len, known))
         for name, argument in known.items():
@@ -90,6 +96,7 @@ class Processor(SequenceHelp):
         self._mine = []
         # What is not stored stays the same object as long as it can be asked for again.
         self._held = {}
+        self._restarts = 0
         self._log_name = f"{now():%Y-%m-%dT%H-%M-%S}.log"
 
     def __repr__(self):
@@ -114,13 +121,17 @@ class Processor(SequenceHelp):
         int
             The number of the job.
         """
+        from awe.dpu import sequences
+        from awe.dpu.submission import submit
+
         context = current.context()
         limit = as_seconds(dpu_time)
         plan = sequences.make_plan(sequence, arguments)
         desk = DpuHome()
+        self._start(desk)
         job = submit(context, plan, desk.folder, limit)
         self._mine.append(job.number)
-        self._wake(desk)
+        desk.ring()
         print(_told(job, plan))
         return job.number
 
@@ -137,6 +148,8 @@ class Processor(SequenceHelp):
         int
             The number of the new job.
         """
+        from awe.dpu.submission import resubmit
+
         context = current.context()
         context.refresh()
         old = find_job(context, jobid)
@@ -148,15 +161,26 @@ class Processor(SequenceHelp):
             msg = f"Nothing failed in job {old.number}."
             raise AweValueError(msg)
         desk = DpuHome()
+        self._start(desk)
         job = resubmit(context, old, units, desk.folder)
         self._mine.append(job.number)
-        self._wake(desk)
+        desk.ring()
         print(f"Job {job.number}: {job.sequence}, {len(units)} units of job {old.number} again")
         return job.number
 
-    def _wake(self, desk):
+    def _start(self, desk):
+        """Start the DPU where it does not run; it loads its modules while the job is stored."""
         desk.start(current.context(), self._opener, read_environment().dpu_workers)
-        desk.ring()
+
+    def _restart(self, desk):
+        """Start a DPU that was stopped or killed; what it was doing is done again."""
+        self._restarts += 1
+        if self._restarts > _MOST_RESTARTS:
+            self._restarts = 0
+            msg = f"The DPU ends again and again. The end of {desk.log}:\n{desk.tail()}"
+            raise DpuError(msg, remedy="Your jobs are kept. Mend it, then: awe dpu start")
+        self._start(desk)
+        desk.wait_until_ready()
 
     # --- watching ---
 
@@ -230,7 +254,10 @@ class Processor(SequenceHelp):
     def _chosen(self, jobids):
         if jobids is not None:
             return as_list(jobids)
-        return self._mine or self.get_jobids()[-1:]
+        numbers = self._mine or self.get_jobids()[-1:]
+        if not numbers:
+            raise AweLookupError("You have no jobs.", remedy="Type: dpu.run('Reduce', ...)")
+        return numbers
 
     def _follow(self, job):
         """Print the lines of a log as they come, and give them."""
@@ -273,6 +300,7 @@ class Processor(SequenceHelp):
 
     def _wait_for(self, job):
         """Wait until a job is over, with a bar of progress."""
+        self._restarts = 0
         if self._is_over(job):
             return
         total = status_of(current.context(), job).units
@@ -293,16 +321,16 @@ class Processor(SequenceHelp):
     def _is_over(self, job):
         context = current.context()
         context.refresh()
+        desk = DpuHome()
         if job.state == "cancelled":
+            if desk.running() is None:
+                return True
             with in_private(context):
                 return not ((DpuUnit.job == job) & (DpuUnit.state == "running")).exists()
         if job.state in _OVER:
             return True
-        desk = DpuHome()
         if desk.running() is None:
-            # It was stopped or killed; what it was doing is done again.
-            desk.start(context, self._opener, read_environment().dpu_workers)
-            desk.wait_until_ready()
+            self._restart(desk)
         return False
 
     # --- what was made ---
@@ -320,6 +348,8 @@ class Processor(SequenceHelp):
         Products
             The products.
         """
+        from awe.dpu.work import products_of
+
         context = current.context()
         context.refresh()
         job = find_job(context, jobid)
@@ -330,7 +360,8 @@ class Processor(SequenceHelp):
         gone = sum(len(unit.results) for unit in units) - len(found)
         if gone:
             print(f"{gone} of its products are gone.", file=sys.stderr)
-        self._held[job.number] = found
+        if not job.stores:
+            self._held[job.number] = found
         return found
 
     # --- stopping ---

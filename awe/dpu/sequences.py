@@ -387,30 +387,41 @@ def _why_not(task, cls, dependency, frame):
 # --- recipes of the user's own ---
 
 
-def checksum_of(cls):
+def checksum_of(recipe):
     """Give the SHA-256 of the module of a recipe of the user's own.
 
     Parameters
     ----------
-    cls : type
+    recipe : type
         The recipe.
 
     Returns
     -------
     str
         Hexadecimal digits; empty for a recipe of ours.
+
+    Raises
+    ------
+    SequenceError
+        The file is another one than was loaded.
     """
-    if not cls.__module__.startswith(_USERS):
+    if not recipe.__module__.startswith(_USERS):
         return ""
-    return hashlib.sha256(Path(inspect.getsourcefile(cls)).read_bytes()).hexdigest()
+    file = Path(inspect.getsourcefile(recipe))
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    loaded = getattr(sys.modules[recipe.__module__], "__awe_checksum__", found)
+    if loaded != found:
+        msg = f"{file} was changed since this prompt loaded it."
+        raise SequenceError(msg, remedy="Leave the prompt and open it again.")
+    return found
 
 
-def put_in_spool(cls, spool):
+def put_in_spool(recipe, spool):
     """Keep the module of a recipe of the user's own as it is now.
 
     Parameters
     ----------
-    cls : type
+    recipe : type
         The recipe.
     spool : pathlib.Path
         The folder, which only the user can read.
@@ -420,9 +431,9 @@ def put_in_spool(cls, spool):
     str
         SHA-256 of the module; empty for a recipe of ours, which stays where it is.
     """
-    checksum = checksum_of(cls)
+    checksum = checksum_of(recipe)
     if checksum:
-        source = Path(inspect.getsourcefile(cls))
+        source = Path(inspect.getsourcefile(recipe))
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         copy = spool / f"{checksum}.py"
         if not copy.exists():

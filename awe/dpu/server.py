@@ -80,6 +80,7 @@ class Server:
 
     def run(self):
         """Work until somebody rings to stop."""
+        self._clear_cancelled()
         while not self.is_stopping:
             self.context.session.begin()
             if self._rung:
@@ -119,8 +120,15 @@ class Server:
 
     # --- jobs ---
 
+    def _clear_cancelled(self):
+        """End what ran in jobs that were cancelled when no DPU ran."""
+        self.context.session.begin()
+        left = [u for u in DpuUnit.state == "running" if u.job.state not in _ACTIVE]
+        self._change([(unit, {"state": "cancelled", "ended": now()}) for unit in left])
+
     def _take_jobs(self):
-        for job in DpuJob.state.in_(_ACTIVE):
+        # Whatever others may publish: a DPU runs the jobs of its own user.
+        for job in DpuJob.state.in_(_ACTIVE).user_only():
             if job.object_id not in self.jobs:
                 self._take(job)
 
@@ -247,9 +255,13 @@ class Server:
         future.add_done_callback(lambda f: self._when_done(f, active, unit))
 
     def _settle_finished(self):
+        finished = [self._finished.popleft() for _ in range(len(self._finished))]
+        if not finished:
+            return
+        # What they have stored is seen only from now on.
+        self.context.session.begin()
         changes, again = [], []
-        while self._finished:
-            future, active, unit = self._finished.popleft()
+        for future, active, unit in finished:
             del active.running[future]
             self._note_pace(future)
             values = self._judge(future, active, unit)

@@ -148,12 +148,12 @@ def read_parcel(folder, name):
 
 
 def _next_number():
-    query = DpuJob.select_all()
+    query = DpuJob.select_all().user_only()
     return int(query.table("number")["number"].max()) + 1 if len(query) else 1
 
 
 def _check_number(number):
-    if (DpuJob.number == number).exists():
+    if (DpuJob.number == number).user_only().exists():
         raise _NumberTaken
 
 

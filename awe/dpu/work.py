@@ -20,6 +20,7 @@ from awe.process.task import Failure, TaskError, Unit
 from awe.store import current
 from awe.store.at_hand import at_hand
 from awe.store.commit import closure
+from awe.store.files import DataObject
 from awe.store.lock import AdvisoryLock, FileLock
 from awe.store.storage import StoreError
 
@@ -193,11 +194,9 @@ def _task(spec, **more):
         if len(_tasks) >= _MOST_TASKS:
             _tasks.clear()
         cls = sequences.load_recipe(spec["module"], spec["checksum"], Path(spec["spool"]))
-        arguments = {"folder": None, **values.loads(spec["arguments"]), **more}
-        task = _tasks[key] = cls(**arguments)
-        if task.folder is None and not task.commit:
-            # Nothing else keeps the files of what is not stored.
-            task.folder = Path(spec["folder"]) / "made"
+        # The files of a unit that is stopped must lie where whoever stops it finds them.
+        arguments = {**values.loads(spec["arguments"]), **more, "folder": None}
+        _tasks[key] = cls(**arguments)
     return _tasks[key]
 
 
@@ -215,10 +214,26 @@ def _make(context, spec):
 
     with at_hand(before):
         products = task.run_unit(unit, store)
+    folder = Path(spec["folder"])
     if products and not task.commit:
-        write_parcel(Path(spec["folder"]), f"{spec['unit']}-{spec['attempt']}", products)
+        _move_files(closure(products), folder / "made")
+        write_parcel(folder, f"{spec['unit']}-{spec['attempt']}", products)
+    wanted = values.loads(spec["arguments"]).get("folder")
+    for product in products if wanted is not None else ():
+        if isinstance(product, DataObject) and product.filename is not None:
+            product.retrieve(wanted, overwrite=True)
     told = ", ".join(repr(p) for p in products)
     return {"state": "done", "results": _names(products), "told": told}
+
+
+def _move_files(objects, folder):
+    """Move the files of what is not stored out of the scratch of their unit."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for obj in objects:
+        path = getattr(obj, "_local_path", None)
+        if path is not None and path.is_relative_to(tempfile.gettempdir()):
+            path.rename(folder / path.name)
+            object.__setattr__(obj, "_local_path", folder / path.name)
 
 
 def _names(products):

@@ -14,6 +14,7 @@ __all__ = ["Image", "sha256", "write_hdus", "write_image"]
 
 _METHODS = ("RICE_1", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1")
 _CHUNK = 1 << 20
+_TILE_ROWS = 64
 # Kinds of numbers that FITS holds as they are, without BZERO.
 _PLAIN = ("u1", "i2", "i4", "i8", "f4", "f8")
 
@@ -132,9 +133,12 @@ def _hdu(image, *, first):
         )
         raise FitsError(msg)
     lossless = {"quantize_level": 0.0} if image.compress.startswith("GZIP") else {}
+    # Tiles of one row, the default, take five times as long to write and to read.
+    tile = (min(_TILE_ROWS, array.shape[0]), array.shape[1])
     return fits.CompImageHDU(
-        array, header, name=image.name or None, compression_type=image.compress, **lossless
-    )
+        array, header, name=image.name or None, compression_type=image.compress, tile_shape=tile,
+        **lossless,
+    )  # fmt: skip
 
 
 def _header(cards):

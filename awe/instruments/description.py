@@ -16,7 +16,7 @@ __all__ = ["Instrument", "known", "load_folder", "matches", "parameters_of", "re
 _FIELDS = {
     *("name", "aliases", "title", "extends", "generic", "translator", "site", "recognise"),
     *("names", "keywords", "scale", "kinds", "geometry", "detector", "filters", "read_mode"),
-    *("parameters", "chips"),
+    *("parameters", "chips", "fringes"),
 }
 _users = {}
 
@@ -52,6 +52,21 @@ class Instrument:
     elevation: float | None
     parameters: dict
     description: dict = dataclasses.field(repr=False)
+
+    def has_fringes(self, filter_name):
+        """Tell whether frames in a filter show fringes.
+
+        Parameters
+        ----------
+        filter_name : str
+            Its name in the store.
+
+        Returns
+        -------
+        bool or None
+            None where the description does not say.
+        """
+        return self.description.get("fringes", {}).get(filter_name)
 
 
 @functools.cache
@@ -111,7 +126,8 @@ def _load(path):
         if key not in _FIELDS:
             msg = f"{path}: {key!r} is not a part of a description.{did_you_mean(key, _FIELDS)}"
             raise InstrumentError(msg)
-    for key, kind in {"recognise": list, "kinds": list, "keywords": dict, "site": dict}.items():
+    parts = {"recognise": list, "kinds": list, "keywords": dict, "site": dict, "fringes": dict}
+    for key, kind in parts.items():
         if not isinstance(raw.get(key, kind()), kind):
             msg = f"{path}: {key!r} must be a {'list' if kind is list else 'table of names'}."
             raise InstrumentError(msg)

@@ -13,7 +13,7 @@ from awe.process.parameters import parameters_class, resolve
 from awe.store import current, persistent
 from awe.store.files import DataObject
 
-__all__ = ["BaseFrame", "LazyImage", "mjd_of", "product_name"]
+__all__ = ["BaseFrame", "Explained", "LazyImage", "mjd_of", "product_name"]
 
 _MJD_EPOCH = datetime.datetime(1858, 11, 17)
 
@@ -98,7 +98,45 @@ class LazyImage:
         return whole if dtype is None else whole.astype(dtype)
 
 
-class BaseFrame(DataObject, ProcessTarget):
+class Explained:
+    """Something that calibrations are chosen for, or were."""
+
+    def explain(self, name):
+        """Show every candidate for a calibration with the verdict of each criterion.
+
+        Parameters
+        ----------
+        name : str
+            The calibration, such as 'bias' or 'flat'.
+
+        Returns
+        -------
+        Explanation
+            Printing it shows a table.
+        """
+        cls = self._calibrated_class()
+        dependencies = {d.name: d for d in getattr(cls, "dependencies", ())}
+        if name not in dependencies:
+            msg = f"{cls.__name__} has no calibration {name!r}.{did_you_mean(name, dependencies)}"
+            raise AweAttributeError(msg)
+        # Of a product the parameters are known, of a raw frame those that it would be made with.
+        parameters = self.process_params if isinstance(self, cls) else None
+        if parameters is None and parameters_class(cls) is not None:
+            parameters = resolve(cls, self.names())[0]
+        return explain(self._calibrated_frame(), dependencies[name], parameters)
+
+    def _calibrated_class(self):
+        return type(self)
+
+    def _calibrated_frame(self):
+        """Give the raw frame by which the calibrations are chosen: of a product the first."""
+        frame = self
+        while not hasattr(frame, "DATE_OBS"):
+            frame = frame.input_objects()[0][1]
+        return frame
+
+
+class BaseFrame(Explained, DataObject, ProcessTarget):
     """A frame: an image in a FITS file, with its statistics."""
 
     abstract = True
@@ -168,33 +206,6 @@ class BaseFrame(DataObject, ProcessTarget):
         """
         picture = hooks.call("inspect", self, save=save, block=block)
         return None if save is None else picture
-
-    def explain(self, name):
-        """Show every candidate for a calibration with the verdict of each criterion.
-
-        Parameters
-        ----------
-        name : str
-            The calibration, such as 'bias' or 'flat'.
-
-        Returns
-        -------
-        Explanation
-            Printing it shows a table.
-        """
-        cls = self._calibrated_class()
-        dependencies = {d.name: d for d in getattr(cls, "dependencies", ())}
-        if name not in dependencies:
-            msg = f"{cls.__name__} has no calibration {name!r}.{did_you_mean(name, dependencies)}"
-            raise AweAttributeError(msg)
-        # Of a product the parameters are known, of a raw frame those that it would be made with.
-        parameters = self.process_params if isinstance(self, cls) else None
-        if parameters is None and parameters_class(cls) is not None:
-            parameters = resolve(cls, self.names())[0]
-        return explain(self, dependencies[name], parameters)
-
-    def _calibrated_class(self):
-        return type(self)
 
     def names(self):
         """Give the names on which the defaults of parameters depend.

@@ -15,7 +15,7 @@ from awe.model.quality import (
 )
 from awe.model.raw import RawBiasFrame
 from awe.model.records import imstat_of
-from awe.model.stacks import RawStack, check_alike, pair_noise
+from awe.model.stacks import RawStack, check_alike, level_method, pair_noise
 from awe.model.validity import Calibration
 from awe.process import ProcessParameters, Product, parameter
 from awe.store import persistent
@@ -28,9 +28,6 @@ __all__ = [
     "ReadNoise",
     "ReadNoiseParameters",
 ]
-
-# Medians of overscan and prescan in x and in y, or nothing.
-_LEVEL_METHODS = (2, 1, 4, 3, 0)
 
 
 class FrameProduct(BaseFrame, Product):
@@ -51,13 +48,15 @@ class FrameProduct(BaseFrame, Product):
     unit = "adu"
     compress = None
 
-    def keep(self, data, **planes):
+    def keep(self, data, *, bad=None, **planes):
         """Keep the pixels until they are written, and compute their statistics.
 
         Parameters
         ----------
         data : array
             The image, shape ``(ny, nx)``.
+        bad : array of bool, optional
+            Pixels that the statistics leave out. By default none.
         **planes
             Further images by name, such as ``ERROR``.
         """
@@ -65,7 +64,7 @@ class FrameProduct(BaseFrame, Product):
 
         object.__setattr__(self, "_pixels", (data, planes))
         self.NAXIS2, self.NAXIS1 = data.shape
-        self.imstat = imstat_of(imstat(data))
+        self.imstat = imstat_of(imstat(data, bad))
 
     @property
     def data(self):
@@ -193,8 +192,11 @@ class ReadNoise(Calibration):
     process_params = persistent("Parameters", ReadNoiseParameters)
     read_noise = persistent("RMS of the difference of two biases / sqrt(2)", float, unit="adu")
     prev = persistent("The read noise that it was compared with", "ReadNoise")
-    mean_diff = persistent("Mean of the difference", float, unit="adu")
-    median_diff = persistent("Median of the difference", float, unit="adu")
+    read_noise_diff = persistent("Absolute change of the read noise since `prev`", float,
+                                 unit="adu")  # fmt: skip
+    mean_diff = persistent("Absolute mean of the difference of the last two biases", float,
+                           unit="adu")  # fmt: skip
+    median_diff = persistent("Absolute median of that difference", float, unit="adu")
 
     def names(self):
         """Give the names on which the defaults of parameters depend.
@@ -215,11 +217,11 @@ class ReadNoise(Calibration):
             raise AweValueError(msg, cause="fewer than 2 biases for the read noise")
         parameters = self.process_params
         # One level for each amplifier: a level for each row would add its own noise.
-        method = next(m for m in _LEVEL_METHODS if m in self.readout.overscan_methods())
-        stack = RawStack(frames, method)
-        self.read_noise, self.mean_diff, self.median_diff = pair_noise(
+        stack = RawStack(frames, level_method(self.readout))
+        self.read_noise, mean, median = pair_noise(
             stack, parameters.REJECTION_THRESHOLD, parameters.MAXIMUM_ITERATIONS
         )
+        self.mean_diff, self.median_diff = abs(mean), abs(median)
         self.set_validity(getattr(self, "_validity", None))
 
     def verify(self):
@@ -243,10 +245,10 @@ class ReadNoise(Calibration):
         """
         limits = self.process_params
         self.prev = self.previous()
-        changed = abs(self.median_diff) > limits.MAXIMUM_BIAS_DIFFERENCE
+        changed = self.median_diff > limits.MAXIMUM_BIAS_DIFFERENCE
         if self.prev is not None:
-            change = abs(self.read_noise - self.prev.read_noise)
-            changed |= change > limits.MAXIMUM_READNOISE_DIFFERENCE
+            self.read_noise_diff = abs(self.read_noise - self.prev.read_noise)
+            changed |= self.read_noise_diff > limits.MAXIMUM_READNOISE_DIFFERENCE
         return READ_NOISE_DIFFERENCE if changed else 0
 
     def summary(self):
@@ -298,6 +300,7 @@ class BiasFrame(BaseCalFrame):
                             unit="adu")  # fmt: skip
     subwin_flatness = persistent("Max - min of the medians of 32 sub-windows", float, unit="adu")
     subwin_stdev = persistent("Standard deviation of these medians", float, unit="adu")
+    outliers = persistent("Number of values of all raw biases that were left out", int)
 
     def make(self):
         """Combine the raw biases."""
@@ -317,6 +320,7 @@ class BiasFrame(BaseCalFrame):
         # A bias has no light: the noise model is the read noise alone.
         gain = None if noise is None else np.inf
         made = combine(stack, sigma_clip=parameters.SIGMA_CLIP, read_noise=noise, gain=gain)
+        self.outliers = made.count.size * len(frames) - int(made.count.sum(dtype=np.int64))
         self.keep(made.data, ERROR=made.error)
         medians = subwindow_medians(made.data)
         self.subwin_flatness = float(np.nanmax(medians) - np.nanmin(medians))

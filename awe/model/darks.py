@@ -45,7 +45,8 @@ class DarkFrame(BaseCalFrame):
     process_params = persistent("Parameters", DarkFrameParameters)
     exptimes = persistent("Exposure times of the darks", [float], unit="s")
     dark_level = persistent("Mean after clipping", float, unit="adu/s")
-    dark_diff = persistent("Change of that since `prev`", float, unit="adu/s")
+    dark_diff = persistent("Absolute change of that since `prev`", float, unit="adu/s")
+    outliers = persistent("Number of values of all raw darks that were left out", int)
 
     def make(self):
         """Combine the raw darks, each over its exposure time."""
@@ -69,6 +70,7 @@ class DarkFrame(BaseCalFrame):
             stack, sigma_clip=parameters.SIGMA_CLIP, read_noise=noise, gain=gain,
             scale=self.exptimes,
         )  # fmt: skip
+        self.outliers = made.count.size * len(frames) - int(made.count.sum(dtype=np.int64))
         # The bias is the same in all darks: their mean does not lessen its error.
         share = np.float32(np.mean([1 / t for t in self.exptimes]))
         error = np.hypot(made.error, share * self.bias.extra_image("ERROR"))

@@ -28,7 +28,7 @@ class DetectorMap(PixelMap, BaseCalFrame):
 
     abstract = True
     prev = persistent("The map that it was compared with", "DetectorMap")
-    count_diff = persistent("Change of the number of bad pixels since `prev`", int)
+    count_diff = persistent("Absolute change of the number of bad pixels since `prev`", int)
 
     def count_flag(self, limit, bit):
         """Give a bit where there are too many bad pixels.
@@ -72,7 +72,9 @@ class DetectorMap(PixelMap, BaseCalFrame):
 class HotPixelMapParameters(ProcessParameters):
     """How hot pixels are found, and the limits of their number."""
 
-    REJECTION_THRESHOLD = parameter("Hot pixels exceed their surroundings by so much", float, 5.0,
+    # At 5 sigma the noise of the 9 million pixels of a CCD gives some false ones; what matters
+    # deviates by 10.
+    REJECTION_THRESHOLD = parameter("Hot pixels exceed their surroundings by so much", float, 6.0,
                                     unit="sigma", low=1.0)  # fmt: skip
     MAXIMUM_ITERATIONS = parameter("Searches at most", int, 5, low=1, high=100)
     MAXIMUM_HOTPIXELCOUNT = parameter("Limit of their number", int, 50000, low=0, critical=False)

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from awe.base.errors import AweValueError
 from awe.model.detector import masks_of, noise_maps
 from awe.model.pixelmaps import PixelMap
-from awe.model.quality import COSMICS_MANY, MAP_DIFFERENCE, SATELLITE_TRAIL
+from awe.model.quality import COSMICS_MANY, MAP_DIFFERENCE, SATELLITE_TRAIL, SATURATED
 from awe.model.raw import RawScienceFrame
+from awe.model.stacks import overscan_zeros
 from awe.model.vocabulary import Chip, Filter
 from awe.process import ProcessParameters, parameter
 from awe.store import persistent
@@ -28,6 +30,7 @@ class ExposureMap(PixelMap):
     chip = persistent("The CCD", Chip)
     filter = persistent("Filter in the beam", Filter)
     prev = persistent("The map of the same exposure that it was compared with", "ExposureMap")
+    count_diff = persistent("Absolute change of the number of bad pixels since `prev`", int)
 
     def take_from(self, frame):
         """Take instrument, CCD and filter from the frame that the map is of.
@@ -39,6 +42,20 @@ class ExposureMap(PixelMap):
         """
         for name in ("instrument", "chip", "filter"):
             setattr(self, name, getattr(frame, name))
+
+    def missing_maps(self):
+        """Give the static maps that there are none of, as steps that were not done.
+
+        Returns
+        -------
+        list of str
+            Empty where hot and cold pixels are known.
+        """
+        return [
+            f"{name} pixels: there is no map of them"
+            for name in ("hot", "cold")
+            if getattr(self, name) is None
+        ]
 
     def previous(self):
         """Find the map that this one is compared with.
@@ -62,7 +79,8 @@ class ExposureMap(PixelMap):
         if self.prev is None:
             return 0
         limit = self.process_params.MAXIMUM_COUNT_DIFFERENCE
-        return MAP_DIFFERENCE if abs(self.count - self.prev.count) > limit else 0
+        self.count_diff = abs(self.count - self.prev.count)
+        return MAP_DIFFERENCE if self.count_diff > limit else 0
 
 
 def _latest(cls, condition):
@@ -73,11 +91,13 @@ class SaturatedPixelMapParameters(ProcessParameters):
     """When a pixel is saturated."""
 
     THRESHOLD_HIGH = parameter("Raw level from which a pixel is saturated; by default that of the "
-                               "amplifier", float, None, unit="adu")  # fmt: skip
-    THRESHOLD_LOW = parameter("Raw level below which a pixel is dead; by default none", float,
-                              None, unit="adu")  # fmt: skip
+                               "amplifier", float, None, unit="adu", low=0)  # fmt: skip
+    THRESHOLD_LOW = parameter("Raw level below which a pixel is dead, less than THRESHOLD_HIGH; "
+                              "by default none", float, None, unit="adu", low=0)  # fmt: skip
     SATURATION_GROW = parameter("Saturated pixels are grown by so many", int, 1, low=0, high=50,
                                 unit="pix")  # fmt: skip
+    MAXIMUM_SATURATED_FRACTION = parameter("Limit of the share of the pixels that are in the map",
+                                           float, 0.5, low=0, high=1, critical=False)  # fmt: skip
     MAXIMUM_COUNT_DIFFERENCE = parameter("Limit of the change since the previous map", int, 1000,
                                          unit="pix", low=0, critical=False)  # fmt: skip
 
@@ -87,10 +107,12 @@ class SaturatedPixelMap(ExposureMap):
 
     abstract = False
     file_kind = ("Sci", "Saturated")
+    pixel_version = "1.1"
     inputs = ("raw", "gain_linearity")
     raw = persistent("The raw frame", RawScienceFrame)
     gain_linearity = persistent("Tells where the CCD was measured to saturate", "GainLinearity")
-    level = persistent("Raw level from which a pixel counts as saturated", float, unit="adu")
+    levels = persistent("Raw level of each amplifier from which a pixel counts as saturated; NaN "
+                        "where it is not known", [float], unit="adu")  # fmt: skip
     process_params = persistent("Parameters", SaturatedPixelMapParameters)
 
     def make(self):
@@ -99,33 +121,65 @@ class SaturatedPixelMap(ExposureMap):
 
         raw, parameters = self.raw, self.process_params
         amplifiers = raw.pixel_amplifiers()
-        self.level = level = self._saturation()
-        if level is None and parameters.THRESHOLD_LOW is None:
-            self.steps_not_done = ["saturated pixels: the saturation level is not known"]
+        arrays = [a[:] for a in raw.arrays()]
+        levels = self._saturation(arrays)
+        self.levels = [np.nan if level is None else level for level in levels]
+        self._check_order(parameters.THRESHOLD_LOW)
+        unknown = levels.count(None)
+        if unknown:
+            which = f" of {unknown} of {len(levels)} amplifiers" if unknown < len(levels) else ""
+            self.steps_not_done = [f"saturated pixels{which}: the saturation level is not known"]
+        if unknown == len(levels) and parameters.THRESHOLD_LOW is None:
             self.keep_map(np.zeros(ccd_shape(amplifiers), dtype=bool))
             return
-        arrays = [a[:] for a in raw.arrays()]
         self.keep_map(
             saturated_mask(
-                arrays, amplifiers, np.inf if level is None else level,
-                parameters.THRESHOLD_LOW, parameters.SATURATION_GROW,
+                arrays, amplifiers, levels, parameters.THRESHOLD_LOW, parameters.SATURATION_GROW
             )
-        )  # fmt: skip
+        )
 
-    def _saturation(self):
-        """Give the level of the user, or the lower one of header and measurement, or None."""
-        given = self.process_params.THRESHOLD_HIGH
+    def _check_order(self, low):
+        """Refuse a level of dead pixels that is not below those of saturated ones."""
+        reached = [] if low is None else [level for level in self.levels if level <= low]
+        if reached:
+            msg = (
+                f"THRESHOLD_LOW = {low:g} ADU is not below THRESHOLD_HIGH, which is "
+                f"{min(reached):.0f} ADU for {self.raw!r}: every pixel would be dead or saturated."
+            )
+            raise AweValueError(msg, remedy="Give a lower THRESHOLD_LOW, or leave it out.")
+
+    def _saturation(self, arrays):
+        """Give of each amplifier the user's level, or the lower one of header and measurement."""
+        given, amplifiers = self.process_params.THRESHOLD_HIGH, self.raw.amplifiers
         if given is not None:
-            return given
-        levels = [self.raw.saturation, self._measured()]
-        return min((level for level in levels if level is not None), default=None)
+            return [given] * len(amplifiers)
+        known = zip([a.saturation for a in amplifiers], self._measured(arrays), strict=True)
+        return [min((v for v in both if v is not None), default=None) for both in known]
 
-    def _measured(self):
-        """Give the raw level at which the CCD was measured to saturate, or None."""
-        measured, overscan = self.gain_linearity, self.raw.overscan_x_stat
-        if measured is None or measured.saturation_level is None or overscan is None:
-            return None
-        return measured.saturation_level + overscan.median
+    def _measured(self, arrays):
+        """Give the raw level at which each amplifier was measured to saturate, or None."""
+        if self.gain_linearity is None:
+            return [None] * len(self.raw.amplifiers)
+        # The overscan may be higher than that of the flats, but no number exceeds the greatest.
+        kind = arrays[0].dtype
+        top = float(np.iinfo(kind).max) if kind.kind in "iu" else np.inf
+        levels = self.gain_linearity.amplifier_saturation_levels
+        zeros = overscan_zeros(self.raw, arrays)
+        return [
+            min(level + zero, top) if np.isfinite(level) else None
+            for level, zero in zip(levels, zeros, strict=True)
+        ]
+
+    def verify(self):
+        """Compute the flag of the number of saturated pixels.
+
+        Returns
+        -------
+        int
+            SATURATED where more than the limit of the pixels are in the map, else 0.
+        """
+        limit = self.process_params.MAXIMUM_SATURATED_FRACTION
+        return SATURATED if self.count > limit * self.NAXIS1 * self.NAXIS2 else 0
 
     def previous(self):
         """Find the map that this one is compared with.
@@ -173,6 +227,14 @@ class CosmicMap(ExposureMap):
 
         frame, parameters = self.frame, self.process_params
         gain, read_noise = noise_maps(frame)
+        self.steps_not_done = self.missing_maps() + [
+            text
+            for value, text in (
+                (frame.gain, "photon noise: the gain is not known, 1 is taken"),
+                (frame.fwhm, "limits by the seeing: it is not known, 2 pixels are taken"),
+            )
+            if value is None
+        ]
         found = find_cosmics(
             frame.data, gain=gain, read_noise=read_noise, mask=masks_of(self, "hot", "cold"),
             saturated=self.saturated.bad, fwhm=frame.fwhm,
@@ -239,6 +301,7 @@ class SatelliteMap(ExposureMap):
         from awe.pixels import find_trails, trail_mask
 
         data, parameters = self.frame.data, self.process_params
+        self.steps_not_done = self.missing_maps()
         bad = masks_of(self, "hot", "cold", "saturated", "cosmic")
         trails = find_trails(data, mask=bad, threshold=parameters.HOUGH_THRESHOLD,
                              shortest=parameters.SHORTEST)  # fmt: skip

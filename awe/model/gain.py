@@ -9,7 +9,7 @@ from awe.model.calibrations import BiasFrame
 from awe.model.dependencies import BIAS
 from awe.model.quality import GAIN_DIFFERENCE, GAIN_RANGE
 from awe.model.raw import RawBiasFrame, RawDomeFlatFrame
-from awe.model.stacks import RawStack, check_alike
+from awe.model.stacks import RawStack, check_alike, overscan_zeros
 from awe.model.validity import Calibration
 from awe.process import ProcessParameters, parameter
 from awe.store import persistent
@@ -41,6 +41,7 @@ class GainLinearity(Calibration):
     """Gain and read noise of the amplifiers of a CCD, its linearity and saturation level."""
 
     abstract = False
+    pixel_version = "1.1"
     inputs = ("raw_domeflat_frames", "raw_bias_frames", "bias")
     dependencies = (dataclasses.replace(BIAS, required=False),)
     raw_domeflat_frames = persistent("The flats, pairs of equal exposure", [RawDomeFlatFrame])
@@ -63,8 +64,18 @@ class GainLinearity(Calibration):
         "saturated", [float],
     )  # fmt: skip
     linearity = persistent("Largest absolute value of that of all amplifiers", float)
-    saturation_level = persistent("Level above bias from which the CCD is saturated, where it was "
-                                  "reached", float, unit="adu")  # fmt: skip
+    amplifier_linearity = persistent("Largest absolute value of that of each amplifier; NaN where "
+                                     "it is not known", [float])  # fmt: skip
+    saturation_level = persistent("Least of amplifier_saturation_levels, where one was reached",
+                                  float, unit="adu")  # fmt: skip
+    amplifier_saturation_levels = persistent(
+        "Level above the overscan from which a pixel of each amplifier is full; NaN where it was "
+        "not reached", [float], unit="adu",
+    )  # fmt: skip
+    gain_diff = persistent("Absolute change of the mean gain since `prev`", float,
+                           unit="electron/adu")  # fmt: skip
+    read_noise_diff = persistent("Absolute change of the mean read noise since `prev`", float,
+                                 unit="adu")  # fmt: skip
 
     def names(self):
         """Give the names on which the defaults of parameters depend.
@@ -108,7 +119,8 @@ class GainLinearity(Calibration):
             by_amplifier = zip(*zeros, strict=True)
             offsets = [float(np.mean([z.median_sum / 2 for z in each])) for each in by_amplifier]
         lit = self._measure(pairs, lit=True, offsets=offsets)
-        self._take_transfer(lit, zeros)
+        curves = self._take_transfer(lit, zeros)
+        self._take_saturation(curves, pairs)
         self.set_validity(getattr(self, "_validity", None))
 
     def _check_levels(self, pairs, biases):
@@ -149,7 +161,7 @@ class GainLinearity(Calibration):
         return measured
 
     def _take_transfer(self, lit, zeros):
-        """Take the photon transfer of each amplifier, and the averages over them."""
+        """Take the photon transfer of each amplifier, and the averages over them; give it."""
         from awe.pixels import photon_transfer
 
         limits = self._saturation_limits()
@@ -169,10 +181,17 @@ class GainLinearity(Calibration):
         self.median_sum = [float(np.mean([p.median_sum for p in each])) for each in lit]
         self.rms_diff = [float(np.sqrt(np.mean([p.variance for p in each]))) for each in lit]
         self.linearity_curve = np.mean([c.linearity for c in curves], axis=0).tolist()
-        deviations = np.abs(np.concatenate([c.linearity for c in curves]))
-        self.linearity = float(np.nanmax(deviations)) if np.isfinite(deviations).any() else None
-        saturations = [c.saturation_level for c in curves if np.isfinite(c.saturation_level)]
-        self.saturation_level = min(saturations) if saturations else None
+        deviations = [np.abs(c.linearity[np.isfinite(c.linearity)]) for c in curves]
+        self.amplifier_linearity = [float(d.max()) if d.size else np.nan for d in deviations]
+        self.linearity = _finite(max, self.amplifier_linearity)
+        return curves
+
+    def _take_saturation(self, curves, pairs):
+        """Take the level from which the pixels of each amplifier are full."""
+        self.amplifier_saturation_levels = [
+            _full_level(curve, pairs, number) for number, curve in enumerate(curves)
+        ]
+        self.saturation_level = _finite(min, self.amplifier_saturation_levels)
 
     def _known(self, noise, i):
         """Give the read noise of an amplifier, that of its header where none was measured."""
@@ -228,9 +247,10 @@ class GainLinearity(Calibration):
         self.prev = self.previous()
         if self.prev is None:
             return 0
-        change = abs(self.gain - self.prev.gain)
+        self.gain_diff = abs(self.gain - self.prev.gain)
+        self.read_noise_diff = abs(self.read_noise - self.prev.read_noise)
         limit = self.process_params.MAXIMUM_GAIN_DIFFERENCE
-        return GAIN_DIFFERENCE if change > limit else 0
+        return GAIN_DIFFERENCE if self.gain_diff > limit else 0
 
     def summary(self):
         """Give the words for `repr`.
@@ -241,6 +261,32 @@ class GainLinearity(Calibration):
             What tells the object from others of its class.
         """
         return f"{self.instrument.name} {self.chip.name} {self.gain:.4g} e-/ADU"
+
+
+def _finite(function, values):
+    """Give the least or the greatest finite value, or None."""
+    return function((v for v in values if np.isfinite(v)), default=None)
+
+
+def _full_level(curve, pairs, number):
+    """Give the level above the overscan from which pixels of an amplifier are full, or NaN."""
+    from awe.pixels import full_level
+
+    if not curve.saturated.any():
+        return np.nan
+    # Of the longest exposure most pixels are full.
+    brightest = pairs[int(np.flatnonzero(curve.saturated)[-1])]
+    values = []
+    for frame in brightest:
+        amplifier = frame.pixel_amplifiers()[number]
+        y0, y1, x0, x1 = amplifier.data
+        pixels = np.asarray(frame.arrays()[amplifier.hdu][y0:y1, x0:x1])
+        # Raw, as in the frames where the level serves: the structure of the bias is part of it.
+        values.append(pixels.ravel() - np.float32(overscan_zeros(frame)[number]))
+    noise = np.hypot(curve.read_noise if np.isfinite(curve.read_noise) else 0.0,
+                     np.sqrt(curve.saturation_level / curve.gain))  # fmt: skip
+    level = full_level(np.concatenate(values), noise)
+    return level if np.isfinite(level) else curve.saturation_level
 
 
 def pairs_of(frames):

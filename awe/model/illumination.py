@@ -7,8 +7,9 @@ from awe.model.base import BaseFrame, product_name
 from awe.model.calibrations import BaseCalFrame
 from awe.model.quality import ILLUMINATION_DIFFERENCE, ILLUMINATION_RESIDUALS
 from awe.model.science import ReducedScienceFrame, WeightFrame
-from awe.model.skyflats import UncorrectedImage
-from awe.model.standards import RESIDUAL, measured_residuals
+from awe.model.skyflats import REDUCE_ALIKE, UncorrectedImage, treatment
+from awe.model.stacks import check_common
+from awe.model.standards import given_residuals, measured_residuals
 from awe.model.tables import ResidualTable, StandardCatalog
 from awe.model.validity import Calibration
 from awe.process import ProcessParameters, parameter
@@ -78,7 +79,7 @@ class IlluminationCorrectionParameters(ProcessParameters):
 class IlluminationCorrection(DataObject, Calibration):
     """The illumination correction of a filter for all CCDs; its file lists the stars.
 
-    It is fitted to the residuals of a table, or to those of the stars of a catalogue on the
+    It is fitted to the residuals of a table, or to those of the stars of a catalog on the
     reduced frames. With a table the reduced frames, one for each CCD, tell shapes and places.
     """
 
@@ -145,6 +146,9 @@ class IlluminationCorrection(DataObject, Calibration):
                 f"are MINIMUM_STARS = {least}."
             )
             raise AweValueError(msg)
+        empty = [r.chip_name for r in self.records if not r.number_of_stars]
+        alone = [f"{chip}: no star tells, it has the polynomial of the others" for chip in empty]
+        self.steps_not_done = [*self.steps_not_done, *alone]
         self.number_clipped = len(stars) - self.number_of_stars
         weights = 1 / stars["error"][kept] ** 2
         self.rms = float(np.sqrt(np.average(rest[kept] ** 2, weights=weights)))
@@ -157,11 +161,16 @@ class IlluminationCorrection(DataObject, Calibration):
     def _stars(self, chips):
         """Give the residuals of all stars."""
         if self.table is not None:
-            return self._given_stars(chips)
+            stars, unknown = given_residuals(self.table, chips)
+            self.steps_not_done = [f"{chip}: no reduced frame tells its shape" for chip in unknown]
+            return stars
         if self.catalog is None:
-            msg = "An illumination correction needs a table of residuals or a catalogue."
-            raise AweLookupError(msg, remedy="Give table= or catalogue=.")
+            msg = "An illumination correction needs a table of residuals or a catalog."
+            raise AweLookupError(msg, remedy="Give table= or catalog=.")
         catalog = self.catalog.table()
+        for name in chips:
+            mine = [frame for frame in self.reduced_frames if frame.chip.name == name]
+            check_common(mine, treatment(), "a CCD needs them reduced alike", REDUCE_ALIKE)
         parts = [
             measured_residuals(frame, UncorrectedImage(frame)[:], catalog, self.process_params)
             for frame in self.reduced_frames
@@ -174,23 +183,6 @@ class IlluminationCorrection(DataObject, Calibration):
             )
             remedy = "Does it cover the field? Are the world coordinates off by SEARCH_RADIUS?"
             raise AweValueError(msg, remedy=remedy)
-        return stars
-
-    def _given_stars(self, chips):
-        table = self.table.table()
-        stars = np.zeros(len(table), RESIDUAL)
-        stars["error"] = 1.0
-        for name in table.colnames:
-            stars[name] = table[name]
-        unknown = sorted(set(stars["chip"].tolist()) - set(chips))
-        self.steps_not_done = [f"{chip}: no reduced frame tells its shape" for chip in unknown]
-        stars = stars[np.isin(stars["chip"], list(chips))]
-        if not len(stars):
-            msg = (
-                f"{self.table.origin} is about the CCDs {', '.join(unknown[:4])}; there are "
-                f"reduced frames of {', '.join(sorted(chips)[:4])}."
-            )
-            raise AweValueError(msg)
         return stars
 
     def _fit(self, x, y, stars, limits):
@@ -347,8 +339,15 @@ class IlluminationCorrection(DataObject, Calibration):
 
 
 class IlluminationCorrectionFrameParameters(ProcessParameters):
-    """When the illumination correction of a CCD serves."""
+    """When the illumination correction of a CCD serves, and its limits."""
 
+    # One polynomial of all CCDs needs few stars on each: how far it holds its error tells.
+    MINIMUM_STARS = parameter("Least number of stars kept on the CCD", int, 1, low=0,
+                              critical=False)  # fmt: skip
+    MAXIMUM_ERROR = parameter("Limit of the standard error of the fit anywhere on the CCD", float,
+                              0.05, unit="mag", low=0, critical=False)  # fmt: skip
+    MAXIMUM_DIFFERENCE = parameter("Limit of the change since the previous frame", float, 0.03,
+                                   unit="mag", low=0, critical=False)  # fmt: skip
     VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
                                     unit="d", critical=False)  # fmt: skip
     VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
@@ -362,7 +361,12 @@ class IlluminationCorrectionFrame(BaseCalFrame):
     file_kind = ("Cal", "Illumination")
     unit = "1"
     inputs = ("illumination_correction",)
+    key_names = ("chip",)
     illumination_correction = persistent("The fit to the stars", IlluminationCorrection)
+    prev = persistent("The frame that it was compared with", "IlluminationCorrectionFrame")
+    number_of_stars = persistent("Stars kept on the CCD", int)
+    max_error = persistent("Largest standard error of the fit on the CCD", float, unit="mag")
+    max_diff = persistent("Largest change since `prev`", float, unit="mag")
     process_params = persistent("Parameters", IlluminationCorrectionFrameParameters)
 
     def make(self):
@@ -373,28 +377,44 @@ class IlluminationCorrectionFrame(BaseCalFrame):
         if record is None:
             msg = f"{self.illumination_correction!r} has no correction of {self.chip.name}."
             raise AweValueError(msg)
+        self.number_of_stars, self.max_error = record.number_of_stars, record.max_error
+        least = self.process_params.MINIMUM_STARS
+        if self.number_of_stars < least:
+            self.steps_not_done = [
+                f"fit to stars of the CCD: it has {self.number_of_stars}, MINIMUM_STARS is {least}"
+            ]
         self.keep(evaluate_illumination(record.coefficients(), (record.NAXIS2, record.NAXIS1)))
         self.set_validity(getattr(self, "_validity", None))
 
     def verify(self):
-        """Take over what the system says of the fit.
+        """Compute the flag of the stars of the CCD, of the error there and of all stars' scatter.
 
         Returns
         -------
         int
-            ILLUMINATION_RESIDUALS or 0.
+            ILLUMINATION_RESIDUALS where there are too few stars, the error is too large, or the
+            stars of the field scatter more than the fit allows; else 0.
         """
-        return self.illumination_correction.quality_flags & ILLUMINATION_RESIDUALS
+        limits, fit = self.process_params, self.illumination_correction
+        bad = self.number_of_stars < limits.MINIMUM_STARS or self.max_error > limits.MAXIMUM_ERROR
+        bad |= fit.rms > fit.process_params.MAXIMUM_RESIDUAL_RMS
+        return ILLUMINATION_RESIDUALS if bad else 0
 
     def compare(self):
-        """Take over how the fit differs from the one before.
+        """Compute the flag of the difference from the previous frame of the CCD.
 
         Returns
         -------
         int
             ILLUMINATION_DIFFERENCE or 0.
         """
-        return self.illumination_correction.quality_flags & ILLUMINATION_DIFFERENCE
+        self.prev = self.previous()
+        if self.prev is None:
+            return 0
+        change = -2.5 * np.log10(self.data / self.prev.data)
+        self.max_diff = float(np.abs(change).max())
+        limit = self.process_params.MAXIMUM_DIFFERENCE
+        return ILLUMINATION_DIFFERENCE if self.max_diff > limit else 0
 
 
 def _first_of_each_chip(frames):

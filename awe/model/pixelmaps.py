@@ -25,10 +25,18 @@ class PixelMap(FrameProduct):
             True where a pixel is bad, shape ``(ny, nx)``.
         """
         bad = np.asarray(bad, dtype=bool)
+        object.__setattr__(self, "_bits", (np.packbits(bad), bad.shape))
         self.keep((~bad).astype(np.uint8))
         self.count = int(np.count_nonzero(bad))
 
     @property
     def bad(self):
         """The bad pixels, shape ``(ny, nx)``, bool."""
-        return np.asarray(self.data) == 0
+        # One bit for each pixel is kept: several steps of a reduction ask for the same map.
+        kept = getattr(self, "_bits", None)
+        if kept is None:
+            bad = np.asarray(self.data) == 0
+            object.__setattr__(self, "_bits", (np.packbits(bad), bad.shape))
+            return bad
+        bits, shape = kept
+        return np.unpackbits(bits, count=shape[0] * shape[1]).view(bool).reshape(shape)

@@ -1,6 +1,8 @@
 """Raw frames: one CCD of one exposure, as it was read out."""
 
 import datetime
+import hashlib
+import json
 
 import numpy as np
 
@@ -161,6 +163,12 @@ class RawFrame(BaseFrame):
         """The amplifiers of the CCD as they were read out."""
         return () if self.readout is None else self.readout.amplifiers
 
+    @property
+    def content_key(self):
+        """SHA-256 over the file and the amplifiers, whose geometry may be corrected later."""
+        known = [sorted(a._values.items()) for a in self.amplifiers]
+        return hashlib.sha256(json.dumps([self.sha256, known]).encode()).hexdigest()
+
     def pixel_amplifiers(self):
         """Give the amplifiers as the pixel functions take them.
 
@@ -301,21 +309,28 @@ class RawDarkFrame(RawFrame):
 
     abstract = False
 
+    def _calibrated_class(self):
+        from awe.model.darks import DarkFrame
+
+        return DarkFrame
+
 
 class RawDomeFlatFrameParameters(ProcessParameters):
     """Limits for raw dome flats."""
 
-    MIN_FLAT_MEAN = parameter("Least mean level above bias", float, 0.0, unit="adu",
+    MIN_FLAT_MEAN = parameter("Least mean level", float, 0.0, unit="adu", low=0,
                               critical=False)  # fmt: skip
-    MAX_FLAT_MEAN = parameter("Greatest mean level", float, 65000.0, unit="adu", critical=False)
+    MAX_FLAT_MEAN = parameter("Greatest mean level", float, 65000.0, unit="adu", low=0,
+                              critical=False)  # fmt: skip
 
 
 class RawTwilightFlatFrameParameters(ProcessParameters):
     """Limits for raw twilight flats."""
 
-    MIN_FLAT_MEAN = parameter("Least mean level above bias", float, 0.0, unit="adu",
+    MIN_FLAT_MEAN = parameter("Least mean level", float, 0.0, unit="adu", low=0,
                               critical=False)  # fmt: skip
-    MAX_FLAT_MEAN = parameter("Greatest mean level", float, 65000.0, unit="adu", critical=False)
+    MAX_FLAT_MEAN = parameter("Greatest mean level", float, 65000.0, unit="adu", low=0,
+                              critical=False)  # fmt: skip
 
 
 class RawFlatFrame(RawFrame):

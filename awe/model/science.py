@@ -4,6 +4,7 @@ import datetime
 
 import numpy as np
 
+from awe.base.errors import AweValueError
 from awe.model.calibrations import BiasFrame, FrameProduct
 from awe.model.dependencies import (
     BIAS,
@@ -29,12 +30,12 @@ __all__ = ["ReducedScienceFrame", "ReducedScienceFrameParameters", "WeightFrame"
 
 # What is recorded as not done where there is no such calibration.
 _STEPS = {
-    "dark": "dark current: no DarkFrame serves",
-    "illumination": "illumination correction: no IlluminationCorrectionFrame serves",
-    "fringe": "fringes: no FringeFrame serves",
-    "hot": "hot pixels: no HotPixelMap serves",
-    "cold": "cold pixels: no ColdPixelMap serves",
-    "gain_linearity": "measured gain: no GainLinearity serves, that of the header is taken",
+    "dark": ("dark current", "no DarkFrame serves"),
+    "illumination": ("illumination correction", "no IlluminationCorrectionFrame serves"),
+    "fringe": ("fringes", "no FringeFrame serves"),
+    "hot": ("hot pixels", "no HotPixelMap serves"),
+    "cold": ("cold pixels", "no ColdPixelMap serves"),
+    "gain_linearity": ("measured gain", "no GainLinearity serves; the header's is taken"),
 }
 _CROWDED = 0.3
 _FROM_RAW = (
@@ -80,16 +81,15 @@ class WeightFrame(FrameProduct):
 
         frame = self.frame
         amplifiers = amplifiers_of(frame)
-        known = all(a.gain is not None for a in amplifiers)
-        if not known:
-            self.steps_not_done = ["photon noise: the gain is not known, 1 was taken"]
+        if any(a.gain is None for a in amplifiers):
+            self.steps_not_done = ["photon noise: the gain is not known, 1 is taken"]
+        amplifiers = [a if a.gain is not None else a._replace(gain=1.0) for a in amplifiers]
         weights = weight_map(
             frame.data, amplifiers, flat=self.flat.data, illumination=_pixels(self.illumination),
             dark=_pixels(frame.dark), dark_scale=frame.EXPTIME or 0.0,
             fringe=_pixels(frame.fringe), fringe_scale=frame.scale_factor or 0.0,
             mask=self.bad_pixels(), levels=frame.overscan_levels(),
             bias_error=frame.bias.extra_image("ERROR"), flat_error=self.flat.extra_image("ERROR"),
-            gain=None if known else 1.0,
         )  # fmt: skip
         self.keep(weights)
         self.bad_count = int(np.count_nonzero(weights == 0))
@@ -195,6 +195,25 @@ class ReducedScienceFrame(FrameProduct):
         for name in _FROM_RAW:
             setattr(self, name, getattr(raw, name))
 
+    def leave_out(self, names):
+        """Note which calibrations the user wants to be left out.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Such as 'fringe'.
+        """
+        object.__setattr__(self, "_left_out", tuple(names))
+
+    def _not_done(self):
+        """Give the steps for which there is no calibration, each with the reason."""
+        left_out = getattr(self, "_left_out", ())
+        return [
+            f"{what}: left out by the user" if name in left_out else f"{what}: {why}"
+            for name, (what, why) in _STEPS.items()
+            if getattr(self, name) is None
+        ]
+
     def make(self):
         """Reduce the raw frame: overscan, trim, bias, dark, flat, illumination, fringes."""
         from awe.pixels import calibrate_ccd
@@ -203,19 +222,28 @@ class ReducedScienceFrame(FrameProduct):
         amplifiers = amplifiers_of(self)
         gains = [a.gain for a in amplifiers]
         self.gain = None if None in gains else float(np.mean(gains))
-        self.read_noise = None if self.bias.read_noise is None else self.bias.read_noise.read_noise
+        noises = [a.read_noise for a in amplifiers]
+        if None not in noises:
+            in_adu = [n / (g or 1.0) for n, g in zip(noises, gains, strict=True)]
+            self.read_noise = float(np.mean(in_adu))
         made = calibrate_ccd(
             raw.arrays(), amplifiers, self.process_params.OVERSCAN_CORRECTION,
             self.bias.data, self.flat.data, dark=_pixels(self.dark),
             dark_scale=self.EXPTIME or 0.0, illumination=_pixels(self.illumination),
         )  # fmt: skip
-        self.steps_not_done = [why for n, why in _STEPS.items() if getattr(self, n) is None]
+        self.steps_not_done = self._not_done()
+        if self.gain is None:
+            self.steps_not_done = [*self.steps_not_done, "gain: it is not known"]
         self._keep_levels(made.levels)
         bad = masks_of(self, "hot", "cold", "saturated")
         unusable = made.mask != 0
         bad = unusable if bad is None else bad | unusable
+        if bad.all():
+            full = self.saturated.count
+            msg = f"{raw!r} has no good pixel: {full} of {bad.size} are saturated."
+            raise AweValueError(msg, cause="no pixel of the raw frame is good")
         self._subtract_fringes(made.data, bad)
-        self.keep(made.data)
+        self.keep(made.data, bad=bad)
         self.sky, self.sky_noise = _mode(self.imstat), self.imstat.stdev
         self.astrom = _trimmed(raw)
         self._measure_seeing(made.data, bad)

@@ -1,5 +1,7 @@
 """What reduced frames of the sky give: night-sky flats and fringes."""
 
+import operator
+
 import numpy as np
 
 from awe.base.errors import AweValueError
@@ -8,19 +10,31 @@ from awe.model.calibrations import BaseCalFrame, BiasFrame
 from awe.model.flats import BaseFlatFrame, MasterFlatFrame
 from awe.model.quality import FRINGE_DIFFERENCE
 from awe.model.science import ReducedScienceFrame, WeightFrame
+from awe.model.stacks import check_common
 from awe.process import ProcessParameters, parameter
 from awe.store import persistent
 
 __all__ = [
+    "KEEP_FRINGES",
+    "REDUCE_ALIKE",
     "FringeFrame",
     "FringeFrameParameters",
     "NightSkyFlatFrame",
     "NightSkyFlatFrameParameters",
     "SkyFrames",
     "UncorrectedImage",
+    "treatment",
 ]
 
 _ALIKE = ("instrument", "chip", "readout", "filter")
+KEEP_FRINGES = "Reduce them again with ReduceTask(..., fringe=False)."
+"""What to do where frames have lost their fringes."""
+
+REDUCE_ALIKE = "Reduce all in the same way, or name those that are by red_filenames=[...]."
+"""What to do where frames were not reduced in the same way."""
+
+# Some frames of a stack with such a step and some without differ by more than their noise.
+_OPTIONAL_STEPS = ("dark", "illumination", "fringe")
 
 
 class SkyFrames:
@@ -125,6 +139,28 @@ def _lazy(frame):
     return LazyImage(path, hdus[frame._image_hdu()])
 
 
+def treatment():
+    """Give what frames whose pixels are compared must have in common in their reduction.
+
+    Returns
+    -------
+    dict of str to callable
+        The overscan method, and for each optional step whether it was done, as `check_common`
+        takes them.
+    """
+    method = operator.attrgetter("process_params.OVERSCAN_CORRECTION")
+    return {"OVERSCAN_CORRECTION": method} | {step: _done(step) for step in _OPTIONAL_STEPS}
+
+
+def _done(step):
+    """Give the function that tells whether a step of the reduction was done."""
+
+    def read(frame):
+        return "not done" if getattr(frame, step) is None else "done"
+
+    return read
+
+
 def _check_frames(product, frames):
     """Refuse frames that are too few, of different kinds, or twice there."""
     least = product.process_params.MINIMUM_FRAMES
@@ -135,16 +171,10 @@ def _check_frames(product, frames):
             f"{product.chip.name} has {len(frames)}."
         )
         raise AweValueError(msg, cause="fewer reduced frames than MINIMUM_FRAMES")
-    first = frames[0]
-    for frame in frames[1:]:
-        for link in (*_ALIKE, *product.common):
-            mine, others = getattr(first, link), getattr(frame, link)
-            if mine is not others:
-                msg = (
-                    f"{frame!r} has {link} {others!r}, the first frame {first!r} has {mine!r}; "
-                    f"a {name} needs frames that have it in common."
-                )
-                raise AweValueError(msg)
+    readers = {link: operator.attrgetter(link) for link in (*_ALIKE, *product.common)}
+    why = f"a {name} needs frames that have it in common"
+    check_common(frames, readers, why)
+    check_common(frames, treatment(), why, REDUCE_ALIKE)
     raws = [frame.raw.object_id for frame in frames]
     for frame in frames:
         if raws.count(frame.raw.object_id) > 1:
@@ -171,7 +201,12 @@ class NightSkyFlatFrameParameters(ProcessParameters):
 
 
 class NightSkyFlatFrame(SkyFrames, BaseFlatFrame):
-    """What is left of the flat in the sky of reduced frames, which share one master flat."""
+    """What is left of the flat in the sky of reduced frames, which share one master flat.
+
+    An illumination correction that was done is undone, so that it does not matter whether the
+    frames have one, as long as all have or none has. It is judged like every flat: FLAT_FLATNESS
+    by MAXIMUM_SUBWIN_FLATNESS, FLAT_DIFFERENCE by MAXIMUM_SUBWIN_DIFF.
+    """
 
     abstract = False
     file_kind = ("Cal", "NightSky")
@@ -234,7 +269,8 @@ class FringeFrame(SkyFrames, BaseCalFrame):
     amplitude = persistent("Standard deviation of the fringes over 4 x 4 pixels", float)
     significance = persistent("Their ratio to the noise, which has 1", float)
     prev = persistent("The fringe frame that it was compared with", "FringeFrame")
-    fringe_diff = persistent("1 - strength of the fringes of `prev` in this frame", float)
+    fringe_diff = persistent("Change since `prev`: |1 - strength of its fringes in this frame|",
+                             float)  # fmt: skip
     process_params = persistent("Parameters", FringeFrameParameters)
 
     def make(self):
@@ -244,7 +280,8 @@ class FringeFrame(SkyFrames, BaseCalFrame):
         for frame in self.reduced_frames:
             if frame.fringe is not None:
                 msg = f"The fringes of {frame!r} were subtracted already: it shows none."
-                raise AweValueError(msg, cause="frames without their fringes show none")
+                cause = "frames without their fringes show none"
+                raise AweValueError(msg, cause=cause, remedy=KEEP_FRINGES)
         size = self.process_params.BACKGROUND_SIZE
         made = fringe_pattern(self.sky_stack(flatten=True, cell=size), cell=size, **self.noise())
         self.amplitude, self.significance = made.amplitude, made.significance
@@ -258,6 +295,20 @@ class FringeFrame(SkyFrames, BaseCalFrame):
             raise AweValueError(msg, cause="the reduced frames show no fringes")
         self.keep(made.data, ERROR=made.error)
         self.set_validity(getattr(self, "_validity", None))
+
+    def verify(self):
+        """Set no bit: there is no such thing as a bad fringe frame in the store.
+
+        Frames that show no fringes, by MINIMUM_SIGNIFICANCE, make `make` raise instead of giving
+        a frame with a flag: to subtract it would only add its noise, and a frame that may serve
+        nothing is better not there, so that what is reduced says that fringes were not done.
+
+        Returns
+        -------
+        int
+            0.
+        """
+        return 0
 
     def compare(self):
         """Compute the flag of the difference from the previous fringes.
@@ -273,6 +324,6 @@ class FringeFrame(SkyFrames, BaseCalFrame):
         if self.prev is None:
             return 0
         found = fringe_scale(self.data, self.prev.data, error=self.prev.extra_image("ERROR"))
-        self.fringe_diff = float(1 - found.scale)
+        self.fringe_diff = float(abs(1 - found.scale))
         limit = self.process_params.MAXIMUM_FRINGE_DIFFERENCE
-        return FRINGE_DIFFERENCE if abs(self.fringe_diff) > limit else 0
+        return FRINGE_DIFFERENCE if self.fringe_diff > limit else 0

@@ -1,12 +1,63 @@
 """Stacks of raw frames: blocks of rows of calibrated CCDs, read from the files as needed."""
 
+import operator
+
 import numpy as np
 
 from awe.base.errors import AweValueError
 
-__all__ = ["RawStack", "check_alike", "noise_of", "pair_noise"]
+__all__ = ["RawStack", "check_alike", "check_common", "level_method", "noise_of",
+           "overscan_zeros", "pair_noise"]  # fmt: skip
 
 _OPEN_FILES = 200
+# Medians of overscan and prescan in x and in y, or nothing.
+_LEVEL_REGIONS = {2: "overscan_x", 1: "prescan_x", 4: "overscan_y", 3: "prescan_y", 0: None}
+# A median of so many pixels is known to a hundredth of their noise.
+_LEVEL_SAMPLES = 1 << 14
+
+
+def level_method(readout):
+    """Give the overscan method that measures one level for each amplifier.
+
+    Parameters
+    ----------
+    readout : Readout
+        How the CCD was read out.
+
+    Returns
+    -------
+    int
+        The overscan in x before the others; 0 where there is none.
+    """
+    possible = readout.overscan_methods()
+    return next(method for method in _LEVEL_REGIONS if method in possible)
+
+
+def overscan_zeros(frame, arrays=None):
+    """Measure the raw level without light of each amplifier of a frame.
+
+    Parameters
+    ----------
+    frame : RawFrame
+        The frame.
+    arrays : sequence of array, optional
+        Its raw arrays, where they are at hand. By default they are read.
+
+    Returns
+    -------
+    list of float
+        Medians of the overscan in ADU; 0 where there is none.
+    """
+    region = _LEVEL_REGIONS[level_method(frame.readout)]
+    if region is None:
+        return [0.0] * len(frame.amplifiers)
+    arrays, zeros = frame.arrays() if arrays is None else arrays, []
+    for amplifier in frame.pixel_amplifiers():
+        y0, y1, x0, x1 = getattr(amplifier, region)
+        pixels = np.asarray(arrays[amplifier.hdu][y0:y1, x0:x1]).ravel()
+        # Odd, so that the sample does not stay in some columns of an even number of them.
+        zeros.append(float(np.nanmedian(pixels[:: (pixels.size // _LEVEL_SAMPLES) | 1])))
+    return zeros
 
 
 def check_alike(frames, names=("instrument", "chip", "readout", "filter")):
@@ -28,18 +79,42 @@ def check_alike(frames, names=("instrument", "chip", "readout", "filter")):
         msg = "There is no frame to combine."
         raise AweValueError(msg)
     first = frames[0]
-    for frame in frames[1:]:
-        for name in names:
-            mine, others = getattr(first, name), getattr(frame, name)
-            if mine is not others:
-                msg = (
-                    f"{frame!r} has {name} {others!r}, the first frame {first!r} has {mine!r}; "
-                    "frames of different kinds cannot be combined."
-                )
-                raise AweValueError(msg)
+    readers = {name: operator.attrgetter(name) for name in names}
+    check_common(frames, readers, "frames of different kinds cannot be combined")
     if not first.amplifiers:
         msg = f"{first!r} has no amplifiers: it is not known where its pixels lie."
         raise AweValueError(msg)
+
+
+def check_common(frames, readers, why, remedy=None):
+    """Check that frames have all in common that they need to.
+
+    Parameters
+    ----------
+    frames : sequence of DBObject
+        The frames; the others are compared with the first.
+    readers : dict of str to callable
+        What must be equal, and how to read it from a frame.
+    why : str
+        End of the message, such as 'frames of different kinds cannot be combined'.
+    remedy : str, optional
+        What to do then. By default it is not said.
+
+    Raises
+    ------
+    AweValueError
+        One differs; the message names it, the first frame, and what both have.
+    """
+    first = frames[0]
+    for frame in frames[1:]:
+        for name, read in readers.items():
+            mine, others = read(first), read(frame)
+            if mine is not others and mine != others:
+                msg = (
+                    f"{frame!r} has {name} {others!r}, the first frame {first!r} has {mine!r}; "
+                    f"{why}."
+                )
+                raise AweValueError(msg, cause=f"frames of different {name}", remedy=remedy)
 
 
 class RawStack:

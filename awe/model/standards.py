@@ -4,13 +4,13 @@ import numpy as np
 
 from awe.base.errors import AweValueError
 
-__all__ = ["RESIDUAL", "measured_residuals", "world_coordinates"]
+__all__ = ["RESIDUAL", "given_residuals", "measured_residuals", "world_coordinates"]
 
 RESIDUAL = np.dtype(
     [("chip", "U32"), ("exposure", "U64"), ("x", "f8"), ("y", "f8"), ("residual", "f8"),
      ("error", "f8")]
 )  # fmt: skip
-"""A star on a CCD: pixels counted from 0; magnitudes, measured minus catalogue."""
+"""A star on a CCD: pixels counted from 0; magnitudes, measured minus catalog."""
 
 _USUAL_FWHM = 4.0
 _MARGIN = 50
@@ -42,6 +42,62 @@ def world_coordinates(astrom):
     wcs.wcs.cd = [[astrom.CD1_1, astrom.CD1_2], [astrom.CD2_1, astrom.CD2_2]]
     wcs.wcs.set()
     return wcs
+
+
+def given_residuals(table, chips):
+    """Give the residuals of a table.
+
+    Parameters
+    ----------
+    table : ResidualTable
+        The table.
+    chips : dict of str to ReducedScienceFrame
+        A reduced frame of each CCD, which tells its shape.
+
+    Returns
+    -------
+    stars : array of RESIDUAL
+        Those on these CCDs, at least one; all errors are 1 where the table has none.
+    unknown : list of str
+        The table's other CCDs.
+
+    Raises
+    ------
+    AweValueError
+        There is none on these CCDs, or one is outside its CCD.
+    """
+    values = table.table()
+    stars = np.zeros(len(values), RESIDUAL)
+    stars["error"] = 1.0
+    for name in values.colnames:
+        stars[name] = values[name]
+    unknown = sorted(set(stars["chip"].tolist()) - set(chips))
+    stars = stars[np.isin(stars["chip"], list(chips))]
+    if not len(stars):
+        msg = (
+            f"{table.origin} is about the CCDs {', '.join(unknown[:4])}; there are reduced frames "
+            f"of {', '.join(sorted(chips)[:4])}."
+        )
+        raise AweValueError(msg)
+    for frame in chips.values():
+        _check_inside(table, stars[stars["chip"] == frame.chip.name], frame)
+    return stars, unknown
+
+
+def _check_inside(table, stars, frame):
+    """Refuse stars that are outside their CCD: their unit or their frame is another one."""
+    for column, size in (("x", frame.NAXIS1), ("y", frame.NAXIS2)):
+        values = stars[column]
+        # The first pixel reaches from -0.5 to 0.5.
+        outside = values[(values < -0.5) | (values > size - 0.5)]
+        if len(outside):
+            msg = (
+                f"{table.origin}: {column} of {len(outside)} of the {len(values)} rows of "
+                f"{frame.chip.name} is outside the CCD: {outside.min():g} to {outside.max():g}, "
+                f"where {column} goes from 0 to {size - 1}."
+            )
+            remedy = "x and y are pixels of the reduced frame, counted from 0."
+            raise AweValueError(msg, cause="stars outside their CCD", remedy=remedy)
 
 
 def measured_residuals(frame, data, catalog, parameters):
@@ -103,7 +159,7 @@ def measured_residuals(frame, data, catalog, parameters):
 
 
 def _expected(frame, catalog):
-    """Give where the stars of a catalogue should be, near the frame."""
+    """Give where the stars of a catalog should be, near the frame."""
     wcs = world_coordinates(frame.astrom)
     ra, dec = np.asarray(catalog["ra"], float), np.asarray(catalog["dec"], float)
     # Far from the pointing the projection has no sense.

@@ -151,10 +151,17 @@ def _check_numbers(values, column, path):
     if bad.any():
         msg = f"{path.name}: {column} of row {int(np.flatnonzero(bad)[0]) + 1} is not a number."
         raise AweValueError(msg)
+    if column == "error" and not np.all(np.asarray(values) > 0):
+        rows = np.flatnonzero(~(np.asarray(values) > 0))
+        msg = (
+            f"{path.name}: error of {len(rows)} rows is not above 0; that of row {rows[0] + 1} is "
+            f"{values[rows[0]]:g}."
+        )
+        raise AweValueError(msg, remedy="Leave the column out where errors are not known.")
 
 
 class StandardCatalog(UserTable):
-    """A catalogue of standard stars: ra and dec in degrees, mag in the band of the filter."""
+    """A catalog of standard stars: ra and dec in degrees, mag in the band of the filter."""
 
     abstract = False
     needed = ("ra", "dec", "mag")
@@ -164,7 +171,7 @@ class ResidualTable(UserTable):
     """Residuals of standard stars by place on the CCDs, as they were measured elsewhere.
 
     Columns: chip (name), x and y (pixels of the reduced frame, counted from 0), residual
-    (measured minus catalogue magnitude), and where there are any error (magnitudes) and exposure
+    (measured minus catalog magnitude), and where there are any error (magnitudes) and exposure
     (stars of one exposure and CCD have one zero point).
     """
 

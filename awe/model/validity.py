@@ -4,6 +4,7 @@ import datetime
 
 from awe.base.errors import AweValueError
 from awe.base.utc import to_utc
+from awe.model.base import Explained
 from awe.model.vocabulary import Chip, Filter, Instrument, Readout
 from awe.process import Product
 from awe.process.choice import FOREVER_END, FOREVER_START, nearness
@@ -46,7 +47,7 @@ def interval_of(validity):
     return start, end
 
 
-class Calibration(Product):
+class Calibration(Explained, Product):
     """A product that serves frames taken within an interval of time."""
 
     abstract = True

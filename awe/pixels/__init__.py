@@ -43,7 +43,13 @@ from awe.pixels.sources import Background, background, source_mask
 from awe.pixels.stacks import ArrayStack, Combined, combine
 from awe.pixels.stats import Imstat, imstat
 from awe.pixels.trails import Trail, find_trails, trail_mask
-from awe.pixels.transfer import PairLevel, Transfer, measure_pair, photon_transfer
+from awe.pixels.transfer import (
+    PairLevel,
+    Transfer,
+    full_level,
+    measure_pair,
+    photon_transfer,
+)
 from awe.pixels.twilight import StarFreeStack, find_stars
 from awe.pixels.weights import weight_map
 
@@ -93,6 +99,7 @@ __all__ = [
     "flat_field",
     "fringe_pattern",
     "fringe_scale",
+    "full_level",
     "grow_mask",
     "hot_pixels",
     "imstat",

@@ -9,7 +9,7 @@ from awe.pixels import ref_transfer
 from awe.pixels.backend import kernels
 from awe.pixels.stats import MAD_TO_SIGMA, sorted_median
 
-__all__ = ["PairLevel", "Transfer", "measure_pair", "photon_transfer"]
+__all__ = ["PairLevel", "Transfer", "full_level", "measure_pair", "photon_transfer"]
 
 _CELL = 64
 _SAMPLES = 1 << 18
@@ -27,6 +27,11 @@ _CLEAR = 0.9
 _SIGNIFICANT = 3.0
 # A variance below so many times that of the read noise is not that of light.
 _LEAST_LIGHT = 1.1
+# Full pixels are all alike: at least a tenth of a frame, within half the noise of its light; they
+# lie above their commonest level minus so many times their scatter.
+_FULL_SHARE, _FULL_NOISE, _FULL_MARGIN = 0.1, 0.5, 5.0
+# The level of the overscan changes a little from frame to frame; full pixels may be all equal.
+_FULL_SPREAD = 1.0
 
 
 class PairLevel(NamedTuple):
@@ -71,7 +76,8 @@ class Transfer(NamedTuple):
     saturated : array of bool
         Which pairs are saturated.
     saturation_level : float
-        Level in ADU from which pixels are saturated; NaN where none is.
+        Mean level in ADU of the lowest saturated pair; NaN where none is. About
+        half of its full pixels lie below it: `full_level` tells where they begin.
     linearity : array of float64
         Level over exposure time of each pair, relative to the straight line
         through all that are not saturated, minus 1; NaN where saturated, or
@@ -198,6 +204,45 @@ def _ratio(first, second):
     limit = 5 * MAD_TO_SIGMA * np.median(np.abs(difference - centre))
     near = np.abs(difference - centre) <= limit
     return float(first[near].mean(dtype=np.float64) / second[near].mean(dtype=np.float64))
+
+
+def full_level(values, noise):
+    """Find the level from which pixels are full in a saturated flat.
+
+    Full pixels pile up at one level, within the read noise, the structure of the bias and the
+    scatter of the wells. The commonest level is the middle of the shortest interval that holds
+    a tenth of the values. What lies above it tells the scatter (MAD), since no pixel exceeds the
+    full ones. All but a few of the full pixels lie above the commonest level minus 5 times that,
+    while few others come so near.
+
+    Parameters
+    ----------
+    values : array
+        Pixels of one amplifier of a saturated flat in ADU, any shape.
+    noise : float
+        Noise of a pixel of that level that is not full, in ADU.
+
+    Returns
+    -------
+    float
+        The level in ADU; NaN where nothing piles up: the scatter is more than half of `noise`.
+
+    Raises
+    ------
+    AweValueError
+        There is no finite value.
+    """
+    values = np.ravel(values)
+    values = values[:: _step(values)]
+    values = np.sort(values[np.isfinite(values)]).astype(np.float64)
+    if not values.size:
+        raise AweValueError("A saturated flat needs finite values to tell where pixels are full.")
+    width = int(_FULL_SHARE * (values.size - 1))
+    start = int(np.argmin(values[width:] - values[: values.size - width]))
+    peak = float(np.median(values[start : start + width + 1]))
+    above = values[np.searchsorted(values, peak) :]
+    spread = max(_FULL_SPREAD, float(MAD_TO_SIGMA * np.median(above - peak)))
+    return peak - _FULL_MARGIN * spread if spread <= _FULL_NOISE * noise else np.nan
 
 
 def photon_transfer(pairs, zeros=(), *, read_noise=None, exptimes=None, saturation=None):

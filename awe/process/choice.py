@@ -241,7 +241,7 @@ def check_given(frame, dependency, given, parameters=None):
                 f"The {dependency.name} given, {given!r}, does not fit {frame!r}: its {name} is "
                 f"{has}, needed is {_text(wanted)}."
             )
-            raise AweValueError(msg)
+            raise AweValueError(msg, remedy=f"frame.explain({dependency.name!r}) shows which fit.")
     return given
 
 

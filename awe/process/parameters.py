@@ -66,8 +66,11 @@ class Parameter(Attribute):
             The value.
         """
         value = self.kind.coerce(value, where)
-        if value is None:
+        if value is None and self.default is None:
             return value
+        if value is None or value != value or value in (float("inf"), float("-inf")):
+            msg = f"{where} = {value!r} is no value: {self.range_text()} ({self.doc})."
+            raise AweValueError(msg)
         bad = self.choices is not None and value not in self.choices
         bad |= self.low is not None and not value >= self.low
         bad |= self.high is not None and not value <= self.high

@@ -20,7 +20,7 @@ from awe.store.files import DataObject
 __all__ = ["Making", "ProcessTarget", "Product", "content_key_of"]
 
 _VALID = (0, 1, 2)
-_LIBRARIES = ("numpy", "astropy", "numba")
+_LIBRARIES = ("numpy", "scipy", "astropy", "photutils", "numba")
 
 
 class ProcessTarget(DBObject):
@@ -106,18 +106,15 @@ def content_key_of(obj):
     Parameters
     ----------
     obj : DBObject
-        A product, or a raw frame, whose key is the checksum of its file.
+        A product; a raw frame, whose key is that of its file and of what is known of its
+        amplifiers; anything else with a file.
 
     Returns
     -------
     str
         Hexadecimal digits; the object_id of something that has neither.
     """
-    for name in ("content_key", "sha256"):
-        value = getattr(obj, name) if name in obj._attributes else None
-        if value:
-            return value
-    return obj.object_id
+    return getattr(obj, "content_key", None) or getattr(obj, "sha256", None) or obj.object_id
 
 
 class Product(ProcessTarget):
@@ -127,12 +124,15 @@ class Product(ProcessTarget):
     ----------
     inputs : tuple of str
         The links to what it is made from.
+    key_names : tuple of str
+        Links to named things that decide what is made besides the inputs, such as the CCD.
     code_version : str
         Raised by hand when the pixels that `make` gives change.
     """
 
     abstract = True
     inputs = ()
+    key_names = ()
     pixel_version = "1.0"
 
     code_version = persistent("Version of the code of its class, 'major.minor'", str)
@@ -204,15 +204,15 @@ class Product(ProcessTarget):
         record_class = parameters_class(type(self))
         if record_class is not None and self.process_params is not None:
             parameters = record_class.critical_values(self.process_params)
-        text = json.dumps(
-            {
-                "class": type(self).__name__,
-                "code_version": type(self).pixel_version,
-                "parameters": parameters,
-                "inputs": [[n, content_key_of(o)] for n, o in self.input_objects()],
-            },
-            sort_keys=True,
-        )
+        content = {
+            "class": type(self).__name__,
+            "code_version": type(self).pixel_version,
+            "parameters": parameters,
+            "inputs": [[n, content_key_of(o)] for n, o in self.input_objects()],
+        }
+        if self.key_names:
+            content["names"] = [getattr(self, name).name for name in self.key_names]
+        text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _check_complete(self):

@@ -1,7 +1,9 @@
 """Tasks: select inputs, make products one by one, tell what failed and why."""
 
 import dataclasses
+import reprlib
 import shutil
+import sys
 import tempfile
 import weakref
 from pathlib import Path
@@ -257,7 +259,7 @@ class Task(metaclass=_TaskMeta):
     def _by_name_only(cls, values):
         name = cls.__name__
         names = sorted(cls._arguments, key=lambda n: not cls._arguments[n].required)
-        given = ", ".join(f"{n}={v!r}" for n, v in zip(names, values, strict=False))
+        given = ", ".join(f"{n}={reprlib.repr(v)}" for n, v in zip(names, values, strict=False))
         return f"{name} takes its arguments by name, as in {name}({given}), not by place."
 
     @classmethod
@@ -360,6 +362,7 @@ class Task(metaclass=_TaskMeta):
         try:
             products = self.make(unit, scratch.folder)
             new = closure(products)
+            self._note_recipe(new)
             if self.commit:
                 (store or current.context().commit)(*products)
             made_here = [o for o in new if scratch.holds(o)]
@@ -375,6 +378,14 @@ class Task(metaclass=_TaskMeta):
         else:
             scratch.remove()
         return products
+
+    def _note_recipe(self, new):
+        """Let products of a recipe of the user's own remember by which file they were made."""
+        name = type(self).__module__
+        checksum = getattr(sys.modules.get(name), "__awe_checksum__", None)
+        for obj in new if checksum else ():
+            if "dependency_versions" in obj._attributes:
+                obj.dependency_versions = (*obj.dependency_versions, f"{name} {checksum}")
 
     def _leave(self, made):
         """Move the files into the user's folder, once all of the unit are made and stored."""

@@ -1,5 +1,6 @@
 """Users' own recipes, classes and instruments: what lies in AWE_HOME."""
 
+import hashlib
 import importlib
 import sys
 import types
@@ -58,7 +59,9 @@ def _make_package(paths):
 
 def _load_module(file, report):
     try:
-        importlib.import_module(f"{PACKAGE}.{file.stem}")
+        module = importlib.import_module(f"{PACKAGE}.{file.stem}")
+        # What a recipe of the user's own makes remembers by which file it was made.
+        module.__awe_checksum__ = hashlib.sha256(file.read_bytes()).hexdigest()
     # A user's file may raise anything whatever, and the session must start all the same.
     except (Exception, SystemExit) as err:  # noqa: BLE001
         _tell(report, file, _one_line(err))

@@ -105,11 +105,11 @@ class Night:
 
     @property
     def standard_file(self):
-        """File of the catalogue of standard stars, an ECSV table."""
+        """File of the catalog of standard stars, an ECSV table."""
         return standards_path(self.folder)
 
     @property
-    def standard_catalogue(self):
+    def standard_catalog(self):
         """Table of the standard stars: `ra`, `dec` in degrees and `mag`.
 
         It holds stars of the standard field from 15 to 20 mag; None where

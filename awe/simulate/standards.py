@@ -1,4 +1,4 @@
-"""The catalogue of standard stars of a simulated night."""
+"""The catalog of standard stars of a simulated night."""
 
 __all__ = ["read_standards", "standards_path", "write_standards"]
 
@@ -7,7 +7,7 @@ _BRIGHT, _FAINT = 15.0, 20.0
 
 
 def standards_path(folder):
-    """Give the file of the catalogue.
+    """Give the file of the catalog.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def standards_path(folder):
 
 
 def write_standards(folder, field):
-    """Write the catalogue of the standard field.
+    """Write the catalog of the standard field.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def write_standards(folder, field):
 
 
 def read_standards(folder):
-    """Read the catalogue.
+    """Read the catalog.
 
     Parameters
     ----------

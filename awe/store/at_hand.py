@@ -37,12 +37,12 @@ def at_hand(objects):
         _objects[:] = before
 
 
-def new_ones(cls, condition):
+def new_ones(of_class, condition):
     """Give the objects at hand that meet the condition of a query.
 
     Parameters
     ----------
-    cls : type
+    of_class : type
         The class of the query.
     condition : condition
         Its condition.
@@ -53,8 +53,10 @@ def new_ones(cls, condition):
         Empty where nothing is at hand, which costs nothing.
     """
     return [
-        o for o in _objects if isinstance(o, cls) and not o.is_committed and _meets(o, condition)
-    ]  # fmt: skip
+        obj
+        for obj in _objects
+        if isinstance(obj, of_class) and not obj.is_committed and _meets(obj, condition)
+    ]
 
 
 def _meets(obj, condition):

@@ -38,6 +38,8 @@ def information(obj):
     plain = [(name, getattr(obj, name)) for name in attributes if name not in inputs]
     edited = set(obj._staged or ())
     units = {name: a.unit for name, a in attributes.items() if a.unit}
+    if "imstat" in attributes and isinstance(obj, Product):
+        units["imstat"] = type(obj).unit
     lines += _block([*_identity(obj), *plain], edited, units)
     if inputs:
         lines.append("Made from:")
@@ -71,7 +73,7 @@ def _block(rows, edited, units, indent=_INDENT):
         unit = units.get(name)
         if isinstance(value, OwnedRecord):
             lines.append(f"{head}{type(value).__name__}")
-            lines += _record(value, indent + _INDENT)
+            lines += _record(value, indent + _INDENT, unit)
         elif isinstance(value, tuple) and value and isinstance(value[0], OwnedRecord):
             lines.append(f"{head}{len(value)} {type(value[0]).__name__}")
             lines += _records(value, indent + _INDENT)
@@ -83,8 +85,12 @@ def _block(rows, edited, units, indent=_INDENT):
     return lines
 
 
-def _record(record, indent):
+def _record(record, indent, unit=None):
+    """Give the lines of a record; statistics are in the unit of their image."""
     units = {name: a.unit for name, a in record._attributes.items() if a.unit}
+    if unit is not None:
+        own = "" if unit == "1" else unit
+        units = {name: own if each == "adu" else each for name, each in units.items()}
     rows = [(name, getattr(record, name)) for name in record._attributes]
     return _block(rows, set(), units, indent)
 

@@ -1,5 +1,6 @@
 """The benchmarks run on small stores and compare the answers of all sides."""
 
+import json
 import os
 import subprocess
 import sys
@@ -53,3 +54,17 @@ def test_startup_benchmark_gives_a_ratio(run):
     ratio = next(line for line in printed.splitlines() if line.startswith("| ratio"))
     assert float(ratio.split("|")[2]) > 0
     assert "with 1,200 frames" in printed
+
+
+def test_night_benchmark_reduces_a_night_and_cleans_up(run, tmp_path):
+    figures = tmp_path / "figures.json"
+    printed = run("night.py", "--folder", str(tmp_path), "--json", str(figures))
+    told = json.loads(figures.read_text())
+    assert told["whole"] is True
+    assert set(told["steps"]) >= {"simulate", "ingest", "Bias", "TwilightFlat", "Reduce"}
+    for name, (wall, _) in told["steps"].items():
+        row = next(line for line in printed.splitlines() if line.startswith(f"| {name} |"))
+        assert float(row.split("|")[2]) == pytest.approx(wall, abs=0.06)
+    assert 0 < told["left"] <= told["disk"]
+    assert "of 2 CCDs" in printed
+    assert list(tmp_path.glob("awe-night-*")) == []

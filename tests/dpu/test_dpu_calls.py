@@ -1,11 +1,16 @@
 """What the user types: run, status, logs, results, bad calls."""
 
+import hashlib
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from awe.base.errors import AweError, AweLookupError, AweTypeError, AweValueError
+from awe.dpu.control import DpuHome
 from awe.dpu.jobs import find_job, in_private, jobs_of_user, units_of
 from awe.dpu.local import LocalProcessor
 from awe.process import TaskError
@@ -146,26 +151,36 @@ def test_recipes_and_their_options_are_listed(dpu, capsys):
     assert re.search(r"how +what each unit does \(must be given\)", capsys.readouterr().out)
 
 
-def test_changed_recipe_is_not_run_for_a_job_of_before(dpu, context, home):
-    """The module travels as it was; where its copy was changed it is refused."""
-    job = dpu.run("Trial", how=["well"])
-    dpu.wait(job)
-    (copy,) = (home / "dpu" / "spool").glob("*.py")
+def test_recipe_travels_as_it_was_when_it_was_submitted(dpu, context, home):
+    """A changed file runs nowhere by mistake; a changed copy is refused."""
+    DpuHome().stop()
+    file = home / "recipes" / "trials.py"
+    good = file.read_text()
+    dpu._start = lambda desk: None
+    first, second = (dpu.run("Trial", how=[how], commit=True) for how in ("well", "refuse"))
+    checksum = hashlib.sha256(good.encode()).hexdigest()
+    copy = home / "dpu" / "spool" / f"{checksum}.py"
     assert copy.stat().st_mode & 0o077 == 0
-    record = find_job(context, job)
-    assert record.checksums == (copy.stem,)
-    good = copy.read_text()
-    copy.write_text(good + "# changed\n")
+    assert copy.parent.stat().st_mode & 0o077 == 0
+    assert find_job(context, first).checksums == (checksum,)
+    file.write_text(good.replace('"hello from"', '"changed"'))
+    del dpu._start
     try:
-        from awe.dpu.control import DpuHome
-
+        with pytest.raises(AweLookupError, match="was changed since this prompt loaded it"):
+            dpu.run("Trial", how=["well"])
+        assert dpu.wait(first).state == "done"
+        assert "hello from 0" in "\n".join(dpu.get_logs(first))
+        assert dpu.wait(second).state == "failed"
         DpuHome().stop()
-        again = dpu.run("Trial", how=["well"])
+        copy.write_text(good + "# changed")
+        again = dpu.rerun_failed(second)
         assert dpu.wait(again).state == "failed"
         (unit,) = units_of(context, find_job(context, again))
         assert "not the one that was submitted" in unit.error
     finally:
+        file.write_text(good)
         copy.write_text(good)
+        DpuHome().stop()
 
 
 def test_lpu_has_the_same_calls_in_this_process(context, sheets, capsys, tmp_path, monkeypatch):
@@ -185,3 +200,40 @@ def test_lpu_has_the_same_calls_in_this_process(context, sheets, capsys, tmp_pat
         lpu.run("Trial", hwo=1)
     with pytest.raises(AweLookupError, match="no job 9"):
         lpu.cancel_job(9)
+
+
+def _awe(*arguments, **more):
+    awe = Path(sys.executable).parent / "awe"
+    return subprocess.run(
+        [awe, *arguments], capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **more},
+    )  # fmt: skip
+
+
+def test_jobs_and_the_pool_belong_to_their_user(dpu, context):
+    """Another user of the store sees no jobs, and does not use the DPU of somebody else."""
+    job = dpu.run("Trial", how=["well"], commit=True)
+    dpu.wait(job)
+    seen = _awe("-c", "print(dpu.get_jobids())", AWE_USER="bob")
+    assert seen.stdout.strip() == "[]", seen.stderr
+    refused = _awe("-c", "dpu.run('Trial', how=['well'])", AWE_USER="bob")
+    assert _awe("-c", "print(dpu.get_jobids())", AWE_USER="bob").stdout.strip() == "[]"
+    assert refused.returncode == 2
+    assert "works for ada on" in refused.stderr
+    assert "awe dpu stop" in refused.stderr
+
+
+def test_awe_dpu_in_a_shell(context, home):
+    """Start, status and stop, with an exit status that tells whether it runs."""
+    DpuHome().stop()
+    absent = _awe("dpu", "status")
+    assert absent.returncode == 1
+    assert "The DPU is not running" in absent.stdout
+    started = _awe("dpu", "start", "--workers", "1")
+    assert started.returncode == 0, started.stderr
+    assert ", 1 workers" in started.stdout
+    assert _awe("dpu", "status").returncode == 0
+    stopped = _awe("dpu", "stop")
+    assert "was stopped" in stopped.stdout
+    assert DpuHome().running() is None
+    assert "No DPU runs" in _awe("dpu", "stop").stdout

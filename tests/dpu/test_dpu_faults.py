@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from awe.dpu.control import DpuHome
+import pytest
+
+from awe.dpu.control import DpuError, DpuHome
 from awe.dpu.jobs import find_job, units_of
 
 
@@ -135,3 +137,40 @@ def test_stopped_dpu_queues_what_ran(dpu, context, marks, sheets, until, no_trac
     assert dpu.wait(job).state == "done"
     assert sheets() == [0, 1]
     no_trace(context)
+
+
+def test_cancel_while_no_dpu_runs_is_heard_at_the_next_start(
+    dpu, context, marks, until, kill, sheets
+):  # fmt: skip
+    """What ran then is cancelled, not run again; what stores nothing leaves nothing."""
+    job = dpu.run("Trial", how=["sleep", "sleep"], marks=str(marks))
+    until(lambda: (marks / "0").read_text() and (marks / "1").read_text())
+    kill(DpuHome().running().pid)
+    until(lambda: DpuHome().running() is None)
+    dpu.cancel_job(job)
+    assert dpu.wait(job).counts == {"cancelled": 2}
+    other = dpu.run("Trial", how=["well"], commit=True)
+    assert dpu.wait(other).state == "done"
+    assert _states(context, job) == ["cancelled", "cancelled"]
+    assert not list(Path(find_job(context, job).folder).glob("made/*"))
+
+
+def test_files_are_left_where_the_user_wants_them(dpu, tmp_path, sheets):
+    """By default the DPU leaves none; with folder= copies, once they are stored."""
+    wanted = tmp_path / "wanted"
+    job = dpu.run("Trial", how=["well", "refuse"], commit=True, folder=wanted)
+    dpu.wait(job)
+    (sheet,) = dpu.get_job_result(job)
+    assert [p.name for p in wanted.iterdir()] == [sheet.filename]
+
+
+def test_dpu_that_ends_again_and_again_is_told(dpu, context, monkeypatch):
+    """`wait` does not start it for ever; the end of its log tells why."""
+    DpuHome().stop()
+    monkeypatch.setattr(dpu, "_start", lambda desk: desk.log.write_text("No space left"))
+    monkeypatch.setattr(DpuHome, "wait_until_ready", lambda desk: None)
+    job = dpu.run("Trial", how=["well"])
+    with pytest.raises(DpuError, match="No space left"):
+        dpu.wait(job)
+    monkeypatch.undo()
+    assert dpu.wait(job).state == "done"

@@ -1,6 +1,7 @@
 """The pool: the interface of an executor, and one worker that stops without the others."""
 
 import os
+import pickle
 import time
 from concurrent.futures import BrokenExecutor, CancelledError
 
@@ -25,6 +26,8 @@ def test_calls_give_results_and_errors(pool):
     assert "Traceback" in caught.value.__notes__[0]
     with pytest.raises(RuntimeError, match="cannot be sent"):
         pool.submit(memoryview, b"x").result(20)
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
+        pool.submit(lambda: 1).result(20)
 
 
 def test_threads_of_numerical_libraries_are_pinned_to_one(pool):

@@ -88,6 +88,11 @@ class TestHotPixels:
         noise[3, 3] = np.nan
         assert hot_pixels(bias, noise).sum() < 3
 
+    def test_noise_of_a_whole_ccd_gives_none(self, rng):
+        noise = rng.standard_normal((4200, 2144), dtype=np.float32)
+        assert hot_pixels(noise).sum() == 0
+        assert hot_pixels(noise, threshold=5).sum() > 0
+
     def test_pixels_without_value_are_hot(self, form, rng):
         bias = rng.normal(0, 1, (50, 50))
         bias[3, 4], bias[9, 9] = np.nan, np.inf

@@ -183,3 +183,19 @@ class TestNightSky:
 def test_errors(arguments, message):
     with pytest.raises(AweValueError, match=message):
         master_flat(*arguments)
+
+
+def test_error_of_the_large_scales_is_negligible(rng):
+    """A twilight flat of three times the dome's noise adds less than 1 % to a pixel's error."""
+    shape, dome, twilight = (160, 176), 0.002, 0.006
+    scales = []
+    for _ in range(40):
+        fine, coarse = (rng.normal(1, sigma, shape) for sigma in (dome, twilight))
+        scales.append(master_flat(fine, coarse).flat / normalise_flat(fine).flat)
+    error = np.std(scales, axis=0, ddof=1)
+    ratio = np.hypot(dome, twilight)
+    inside = error[40:-40, 40:-40]
+    print(f"of a pixel's error: {inside.mean() / ratio:.4f} inside, {error.max() / ratio:.4f} most")
+    assert 0.005 < inside.mean() / ratio < 0.03
+    assert np.hypot(dome, error).mean() < 1.01 * dome
+    assert np.hypot(dome, error).max() < 1.1 * dome

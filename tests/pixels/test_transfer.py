@@ -9,6 +9,7 @@ from awe.base.errors import AweValueError
 from awe.pixels import (
     Amplifier,
     assemble,
+    full_level,
     measure_pair,
     overscan_levels,
     photon_transfer,
@@ -78,6 +79,32 @@ def test_camera_that_is_not_linear(seed):
     assert transfer.slope == pytest.approx(-3 * camera.slope, rel=0.3)
     full = FULL_WELL / GAIN * (1 - 0.03)
     assert transfer.saturation_level == pytest.approx(full, rel=0.03)
+
+
+class TestFullLevel:
+    NOISE = np.sqrt(FULL_WELL) / GAIN
+
+    @pytest.mark.parametrize("share", [0.2, 0.6, 1.0])
+    def test_full_pixels_lie_above_it_and_few_others(self, rng, share):
+        values = FULL_WELL / GAIN * np.where(rng.random((400, 500)) < share, 2, 0.95)
+        values += rng.normal(0, self.NOISE, values.shape)
+        full = values > FULL_WELL / GAIN
+        values = np.minimum(values, FULL_WELL / GAIN) + rng.normal(0, NOISE / GAIN, values.shape)
+        level = full_level(np.rint(values).astype(np.int32), self.NOISE)
+        assert (values[full] >= level).mean() > 0.999
+        assert FULL_WELL / GAIN - level < 10 * NOISE / GAIN
+
+    def test_numbers_beyond_the_converter(self, rng):
+        level = full_level(np.full((50, 60), 65535, dtype=np.uint16), self.NOISE)
+        assert 65535 - 10 < level < 65535
+
+    def test_nothing_piles_up(self, rng):
+        assert np.isnan(full_level(rng.normal(50000, self.NOISE, (200, 300)), self.NOISE))
+
+    def test_one_value_or_none(self):
+        assert full_level([100.0, np.nan], 50.0) == 95.0
+        with pytest.raises(AweValueError, match="needs finite values"):
+            full_level([np.nan], 50.0)
 
 
 def test_linearity_curve_is_that_of_the_camera():

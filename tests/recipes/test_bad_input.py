@@ -116,3 +116,57 @@ def test_bias_of_another_overscan_method_does_not_serve(raw_night, capsys):
     assert "OVERSCAN_CORRECTION is 5" in out
     assert len(DomeFlatFrame.select_all()) == 0
     assert len(RawDomeFlatFrame.select_all()) > 0
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_parameter_without_a_value(raw_night, value):
+    name = "BiasFrame.process_params.SIGMA_CLIP"
+    with pytest.raises(AweValueError, match="is no value: 1 to"):
+        BiasTask(**CHIP, pars={name: value})
+
+
+def test_calibration_of_the_wrong_type(raw_night):
+    with pytest.raises(AweError, match=r"bias is a calibration, such as .* not str 'latest'"):
+        ReduceTask(**CHIP, bias="latest")
+
+
+def test_a_needed_calibration_cannot_be_left_out(reduced_night, capsys):
+    with pytest.raises(TaskError):
+        ReduceTask(**CHIP, flat=False).execute()
+    assert "cannot leave out flat" in capsys.readouterr().out
+
+
+def test_what_is_left_out_is_recorded(reduced_night):
+    red = ReduceTask(**CHIP, fringe=False, gain_linearity=False).execute()[0]
+    assert red.fringe is None
+    assert {"fringe", "gain_linearity"} <= set(red.overridden_inputs)
+    assert "fringes: left out by the user" in red.steps_not_done
+    assert "dark current: no DarkFrame serves" in red.steps_not_done
+
+
+def test_science_frame_that_is_saturated_everywhere(reduced_night, capsys):
+    pars = {"SaturatedPixelMap.process_params.THRESHOLD_HIGH": 1.0}
+    before = len(ReducedScienceFrame.select_all())
+    with pytest.raises(TaskError):
+        ReduceTask(**CHIP, pars=pars).execute()
+    out = capsys.readouterr().out
+    assert "has no good pixel" in out
+    assert "are saturated" in out
+    assert len(ReducedScienceFrame.select_all()) == before
+
+
+def test_key_of_a_product_changes_with_the_geometry_of_its_frames(reduced_night):
+    red = ReducedScienceFrame.select_all()[0]
+    bias, key = red.bias, red.bias.content_key
+    assert bias.compute_content_key() == key
+    readout = red.readout
+    readout.amplifiers = [a.replace(flip_x=not a.flip_x) for a in readout.amplifiers]
+    reduced_night.commit(why="mirrored")
+    assert bias.compute_content_key() != key
+    assert red.compute_content_key() != red.content_key
+
+
+def test_choice_is_explained_for_products_as_well(reduced_night):
+    red = ReducedScienceFrame.select_all()[0]
+    assert "BiasFrame" in str(red.flat.domeflat.explain("bias"))
+    assert red.bias in [c.calibration for c in red.explain("bias").candidates]

@@ -63,7 +63,7 @@ def simulate(folder, ccds):
         folder, ccds=ccds, shape=(288, 256), biases=5, domes=3, twilights=3, exposures=3,
         standards=1 if ccds > 4 else 2, darks=3, dark_exptime=600.0, dark_current=0.05,
         gain_pairs=(10.0, 25.0, 40.0), fringes=0.04, illumination=0.08, stars=120,
-        twilight_stars=20, seeing=SEEING, truth=False,
+        twilight_stars=6, seeing=SEEING, truth=False,
     )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def make_everything(night, order):
     for frame in ReduceTask(**STANDARD).execute():
         assert set(frame.steps_not_done) == {NO_FRINGE, NO_ILLUMINATION}
     IlluminationCorrectionTask(
-        **STANDARD, catalogue=night.standard_file, pars={ORDER: order}
+        **STANDARD, catalog=night.standard_file, pars={ORDER: order}
     ).execute()
     for frame in ReduceTask(**SKY).execute():
         assert frame.steps_not_done == (NO_FRINGE,)

@@ -9,7 +9,7 @@ from awe.recipes.MasterFlatTask import MasterFlatTask
 from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
 
-from awe.base.errors import AweAttributeError, AweValueError
+from awe.base.errors import AweAttributeError, AweTypeError, AweValueError
 from awe.instruments import night_interval
 from awe.model import (
     BiasFrame,
@@ -156,10 +156,12 @@ class TestChoice:
         both = list(BiasFrame.select_all())
         assert reduce(raw, bias=both).bias.chip is raw.chip
 
-    def test_given_one_of_another_class_is_refused(self, raw, capsys):
-        with pytest.raises(TaskError):
+    def test_given_one_of_another_class_is_refused(self, raw, reduced_night, capsys):
+        with pytest.raises(AweTypeError, match=r"bias is a calibration, .* not RawScienceFrame"):
             reduce(raw, bias=raw)
-        assert "bias is a BiasFrame object, not RawScienceFrame" in capsys.readouterr().out
+        with pytest.raises(TaskError):
+            reduce(raw, bias=raw.explain("flat").chosen)
+        assert "bias is a BiasFrame object, not MasterFlatFrame" in capsys.readouterr().out
 
 
 class TestSelect:

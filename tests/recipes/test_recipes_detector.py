@@ -2,8 +2,6 @@
 
 import datetime
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +33,6 @@ from awe.model import (
     TwilightFlatFrame,
 )
 from awe.process import Making, TaskError
-from awe.simulate import simulate_night
 from awe.store.context import Context
 from awe.store.verify import verify
 
@@ -47,59 +44,22 @@ GAIN_PAIRS = (2.0, 8.0, 20.0, 40.0, 80.0)
 DARK_CURRENT, DARK_EXPTIME = 0.05, 600.0
 
 
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
-    """Give a night of two CCDs with darks and pairs of flats for the gain."""
-    return simulate_night(
-        tmp_path_factory.mktemp("detector"), ccds=2, shape=(512, 400), biases=4, domes=3,
-        twilights=3, exposures=1, darks=3, dark_exptime=DARK_EXPTIME, dark_current=DARK_CURRENT,
-        gain_pairs=GAIN_PAIRS,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def raw_store(tmp_path_factory, simulated):
-    """Give the folder of a store with the raw frames."""
-    folder = tmp_path_factory.mktemp("raw")
-    context = Context(folder / "store", folder / "data", "me")
-    IngestTask(paths=[simulated.folder], commit=True).execute()
-    context.close()
-    return folder
-
-
-def _opened(source, target):
-    shutil.copytree(source / "store", target / "store")
-    # The files of a store are never changed.
-    shutil.copytree(source / "data", target / "data", copy_function=os.link)
-    return Context(target / "store", target / "data", "me")
-
-
-@pytest.fixture(scope="module")
-def made_store(tmp_path_factory, raw_store):
-    """Give the folder of a store with all calibrations of the detector."""
-    folder = tmp_path_factory.mktemp("made")
-    context = _opened(raw_store, folder)
-    for task in (ReadNoiseTask, BiasTask, DarkTask, HotPixelsTask, GainTask, DomeFlatTask,
-                 TwilightFlatTask, ColdPixelsTask):  # fmt: skip
-        task(**EVERY, commit=True).execute()
-    context.close()
-    return folder
+@pytest.fixture(scope="session")
+def simulated(detector_night):
+    """Give the night of two CCDs with darks and pairs of flats for the gain."""
+    return detector_night
 
 
 @pytest.fixture
-def raw(tmp_path, work, raw_store):
+def raw(raw_detector):
     """Give the context of a copy of the store with the raw frames."""
-    context = _opened(raw_store, tmp_path)
-    yield context
-    context.close()
+    return raw_detector
 
 
 @pytest.fixture
-def made(tmp_path, work, made_store):
+def made(made_detector):
     """Give the context of a copy of the store with all calibrations."""
-    context = _opened(made_store, tmp_path)
-    yield context
-    context.close()
+    return made_detector
 
 
 def shares(found, true):
@@ -280,7 +240,7 @@ class TestLimits:
             (GainTask, "GainLinearity.process_params.MAXIMUM_GAIN", 1.0, "GAIN_RANGE"),
             (GainTask, "GainLinearity.process_params.MINIMUM_GAIN", 5.0, "GAIN_RANGE"),
             (DarkTask, "DarkFrame.process_params.MAXIMUM_DARK_LEVEL", 1e-4, "DARK_LEVEL"),
-            (TwilightFlatTask, "TwilightFlatFrame.process_params.MAXIMUM_NUMBER_OF_OUTLIERS", 9,
+            (TwilightFlatTask, "TwilightFlatFrame.process_params.MAXIMUM_NUMBER_OF_OUTLIERS", 1e-5,
              "FLAT_OUTLIERS"),
         ],
     )  # fmt: skip
@@ -435,6 +395,9 @@ def test_kast(tmp_path, work, shared_data, monkeypatch):
     assert gain.amplifier_gains == pytest.approx([1.2, 1.237], rel=0.05)
     assert gain.linearity_curve == (0.0,)
     assert gain.steps_not_done == ("bias: there is none",)
+    assert gain.amplifier_linearity == (0.0, 0.0)
+    assert np.isnan(gain.amplifier_saturation_levels).tolist() == [True, True]
+    assert gain.saturation_level is None
     context.close()
 
 

@@ -1,17 +1,13 @@
 """Night-sky flats, fringes and illumination corrections of a simulated night with all three."""
 
-import shutil
-
 import numpy as np
 import pytest
 from astropy.table import Table
 from awe.recipes.FringeFlatTask import FringeFlatTask
 from awe.recipes.IlluminationCorrectionTask import IlluminationCorrectionTask
-from awe.recipes.IngestTask import IngestTask
 from awe.recipes.MasterFlatTask import MasterFlatTask
 from awe.recipes.NightSkyFlatTask import NightSkyFlatTask
 from awe.recipes.ReduceTask import ReduceTask
-from conftest import open_store, reducing
 
 from awe.base.errors import AweError, AweTypeError
 from awe.model import (
@@ -25,43 +21,11 @@ from awe.model import (
     StandardCatalog,
 )
 from awe.process import TaskError
-from awe.simulate import simulate_night
 from awe.store.verify import verify
 
 SKY = {"instrument": "OMEGACAM", "object": "KIDS*", "folder": None}
 STANDARD = {"instrument": "OMEGACAM", "object": "STD*", "folder": None}
 _FIT = "IlluminationCorrection.process_params."
-
-
-@pytest.fixture(scope="session")
-def sky_night(tmp_path_factory):
-    """Give a night of two CCDs with fringes, scattered light in the flats, and standards."""
-    return simulate_night(
-        tmp_path_factory.mktemp("sky"), ccds=2, shape=(320, 288), biases=3, domes=2, twilights=2,
-        exposures=4, standards=2, fringes=0.04, illumination=0.08, stars=140, twilight_stars=0,
-        trail=False,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def sky_store(tmp_path_factory, sky_night):
-    """Give a store with that night reduced, without corrections."""
-    folder = tmp_path_factory.mktemp("sky_store")
-    context = open_store(folder)
-    steps = [IngestTask(paths=[sky_night.folder], commit=True), *reducing("OMEGACAM")]
-    for task in steps:
-        task.execute()
-    context.close()
-    return folder
-
-
-@pytest.fixture
-def sky(tmp_path, work, sky_store):
-    """Give the context of a copy of that store."""
-    shutil.copytree(sky_store, tmp_path, dirs_exist_ok=True)
-    opened = open_store(tmp_path)
-    yield opened
-    opened.close()
 
 
 def _true_illumination(night, chip):
@@ -189,10 +153,10 @@ class TestFringes:
 class TestIlluminationCorrection:
     def test_standard_stars_tell_the_scattered_light(self, sky, sky_night):
         few, *_ = IlluminationCorrectionTask(
-            **STANDARD, catalogue=sky_night.standard_file, pars={f"{_FIT}ORDER": 4}
+            **STANDARD, catalog=sky_night.standard_file, pars={f"{_FIT}ORDER": 4}
         ).execute()
         correction, *images = IlluminationCorrectionTask(
-            **STANDARD, catalogue=sky_night.standard_file, commit=True,
+            **STANDARD, catalog=sky_night.standard_file, commit=True,
             pars={f"{_FIT}ORDER": 2, f"{_FIT}APERTURE_RADIUS": 1.5},
         ).execute()  # fmt: skip
         assert correction.number_of_stars > 30
@@ -216,7 +180,7 @@ class TestIlluminationCorrection:
 
     def test_reduced_frames_are_divided_by_it(self, sky, sky_night):
         IlluminationCorrectionTask(
-            **STANDARD, catalogue=sky_night.standard_file, commit=True,
+            **STANDARD, catalog=sky_night.standard_file, commit=True,
             pars={f"{_FIT}ORDER": 1},
         ).execute()  # fmt: skip
         before = ReducedScienceFrame.select(chip="ESO_CCD_#66", object="KIDS*")[0]

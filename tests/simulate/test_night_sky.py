@@ -70,7 +70,7 @@ def test_scattered_light_is_in_flats_and_sky(night):
 
 
 def test_stars_have_no_scattered_light(night):
-    catalogue = {row["id"]: row["mag"] for row in night.standard_catalogue}
+    catalog = {row["id"]: row["mag"] for row in night.standard_catalog}
     enclosed = 1 - (1 + (6 / moffat_width(0.8)) ** 2) ** (1 - BETA)
     ratios, places = [], []
     for exposure in (1, 2, 3):
@@ -81,9 +81,9 @@ def test_stars_have_no_scattered_light(night):
         y, x = np.indices(image.shape)
         for star in truth.stars:
             inside = 10 < star["x"] < 289 and 10 < star["y"] < 389
-            if not inside or catalogue.get(star["id"], 99) > 18.5:
+            if not inside or catalog.get(star["id"], 99) > 18.5:
                 continue
-            expected = 60 * 10 ** (0.4 * (truth.zero_point - catalogue[star["id"]]))
+            expected = 60 * 10 ** (0.4 * (truth.zero_point - catalog[star["id"]]))
             assert star["flux"] == pytest.approx(expected)
             apart = np.hypot(truth.stars["x"] - star["x"], truth.stars["y"] - star["y"])
             alone = truth.stars["flux"][(apart > 0) & (apart < 16)].sum() < 0.01 * star["flux"]
@@ -98,8 +98,8 @@ def test_stars_have_no_scattered_light(night):
     assert abs(np.polyfit(np.array(places, float) - 1, ratios, 1)[0]) < 0.3
 
 
-def test_catalogue_of_standards(night):
-    table = night.standard_catalogue
+def test_catalog_of_standards(night):
+    table = night.standard_catalog
     assert table.colnames == ["id", "ra", "dec", "mag"]
     assert table["ra"].unit == table["dec"].unit == "deg"
     assert 15 <= table["mag"].min() <= table["mag"].max() <= 20

@@ -101,7 +101,7 @@ def test_night_of_an_older_form(whole, tmp_path):
 def test_standards_are_removed_with_their_night(tmp_path):
     simulate_night(tmp_path, **SMALL, standards=1)
     night = simulate_night(tmp_path, **SMALL, overwrite=True)
-    assert night.standard_catalogue is None
+    assert night.standard_catalog is None
     assert not night.standard_file.exists()
 
 

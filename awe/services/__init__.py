@@ -1,0 +1,1 @@
+"""Web pages and the processes that serve them."""

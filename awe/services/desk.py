@@ -1,0 +1,253 @@
+"""Starting, finding and stopping the DPU's page: a process of its own, one for each AWE_HOME."""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+
+from awe.base.errors import AweError
+from awe.base.version import __version__
+from awe.dpu.control import DpuHome
+
+__all__ = ["PageDesk", "PageError", "ServedPage"]
+
+_START = 60.0
+_STOP = 10.0
+_TAIL = 10
+_TOKEN_BYTES = 32
+
+
+class PageError(AweError):
+    """The page cannot be started or stopped."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedPage:
+    """What the page says of itself.
+
+    Attributes
+    ----------
+    pid, port : int
+        Its process, and where it listens on 127.0.0.1.
+    store, user : str
+        Whose jobs it shows.
+    version : str
+        Version of awe.
+    """
+
+    pid: int
+    port: int
+    store: str
+    user: str
+    version: str = __version__
+
+
+class PageDesk:
+    """The files by which commands and the page know of each other.
+
+    Parameters
+    ----------
+    folder : pathlib.Path, optional
+        By default that of the DPU in AWE_HOME.
+    """
+
+    def __init__(self, folder=None):
+        self.folder = DpuHome(folder).folder
+        self.lock = self.folder / "page.lock"
+        self.token_file = self.folder / "page.token"
+        self.log = self.folder / "page.log"
+        self.pictures = self.folder / "pictures"
+
+    # --- the command's side ---
+
+    def running(self):
+        """Tell what runs.
+
+        Returns
+        -------
+        ServedPage or None
+            None where no page is served, or not yet.
+        """
+        try:
+            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = os.pread(descriptor, 65536, 0).decode()
+            return ServedPage(**json.loads(text)) if text else None
+        finally:
+            os.close(descriptor)
+        return None
+
+    def start(self, context, opener, port=0):
+        """Start the page where it does not run yet, and wait until it can be opened.
+
+        Parameters
+        ----------
+        context : Context
+            Store, files and user are those of the page.
+        opener : str
+            What opens the store with all classes, as 'module:function'.
+        port : int, optional
+            Where it listens. By default a port that is free.
+
+        Returns
+        -------
+        str
+            The link with the token.
+
+        Raises
+        ------
+        PageError
+            It has ended at once, or takes too long.
+        """
+        where, data, user = context._arguments[:3]
+        found = self.running()
+        wanted = (str(where), user, __version__, port or (found and found.port))
+        if found and (found.store, found.user, found.version, found.port) != wanted:
+            self.stop()
+            found = None
+        if found is None:
+            self._spawn(
+                [opener, str(port)],
+                {"AWE_HOME": str(self.folder.parent), "AWE_STORE": str(where),
+                 "AWE_DATA": str(data), "AWE_USER": user, "MPLBACKEND": "agg"},
+            )  # fmt: skip
+            self._wait_until_ready()
+        return self.link()
+
+    def _spawn(self, arguments, settings):
+        kept = {k: v for k, v in os.environ.items() if k not in ("AWE_PROJECT", "AWE_PRIVILEGES")}
+        with open(self.log, "wb") as log:
+            started = subprocess.Popen(
+                [sys.executable, "-P", "-m", "awe.services", str(self.folder), *arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                env={**kept, **settings}, start_new_session=True,
+            )  # fmt: skip
+        # It forks, so that it is nobody's child, and this one ends at once.
+        started.wait()
+
+    def _wait_until_ready(self):
+        end = time.monotonic() + _START
+        while time.monotonic() < end:
+            if self.running() is not None:
+                return
+            if self.tail().endswith(ENDED):
+                break
+            time.sleep(0.05)
+        msg = f"The DPU's page did not start. The end of {self.log}:\n{self.tail()}"
+        raise PageError(msg, remedy="The DPU runs without it.")
+
+    def tail(self):
+        """Give the last lines of the page's own log.
+
+        Returns
+        -------
+        str
+            Where something failed that belongs to no job.
+        """
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])
+
+    def link(self):
+        """Give the address of the page with its token.
+
+        Returns
+        -------
+        str or None
+            For the browser; None where no page is served.
+        """
+        found = self.running()
+        if found is None:
+            return None
+        token = self.token_file.read_text(encoding="ascii")
+        return f"http://127.0.0.1:{found.port}/?token={token}"
+
+    def stop(self):
+        """Stop the page.
+
+        Returns
+        -------
+        bool
+            Whether one ran.
+
+        Raises
+        ------
+        PageError
+            It does not end.
+        """
+        found = self.running()
+        if found is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, signal.SIGTERM)
+        end = time.monotonic() + _STOP
+        while time.monotonic() < end:
+            if self.running() is None:
+                return True
+            time.sleep(0.02)
+        msg = f"The DPU's page (process {found.pid}) did not end within {_STOP:g} s."
+        raise PageError(msg, remedy=f"Type in a shell: kill -9 {found.pid}")
+
+    # --- the page's side ---
+
+    def take(self):
+        """Become the page of this folder.
+
+        Returns
+        -------
+        int or None
+            The descriptor that holds the lock; None where another one runs.
+        """
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        os.ftruncate(descriptor, 0)
+        return descriptor
+
+    def tell(self, descriptor, page):
+        """Write what others may know of this page.
+
+        Parameters
+        ----------
+        descriptor : int
+            What `take` gave.
+        page : ServedPage
+            What is so.
+        """
+        os.pwrite(descriptor, json.dumps(dataclasses.asdict(page)).encode(), 0)
+
+    def token(self):
+        """Give the token, which stays the same until its file is removed.
+
+        Returns
+        -------
+        str
+            Only the user can read the file; one that others could read is replaced.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            text = self.token_file.read_text(encoding="ascii").strip()
+            if text and not self.token_file.stat().st_mode & 0o077:
+                return text
+            self.token_file.unlink()
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        descriptor = os.open(self.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="ascii") as stream:
+            stream.write(token)
+        return token
+
+
+# What the page writes last into its log where it cannot be served.
+ENDED = "The page is not served."
