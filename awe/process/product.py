@@ -3,10 +3,7 @@
 import datetime
 import functools
 import hashlib
-import importlib.metadata
 import json
-import platform
-import socket
 import time
 
 from awe.base.errors import AweError, AweValueError
@@ -259,6 +256,8 @@ class Making:
         Product
             The product, not committed.
         """
+        import socket
+
         product = self.product
         began = time.perf_counter()
         if not product.input_objects():
@@ -284,6 +283,10 @@ class Making:
 
 @functools.cache
 def _dependency_versions():
+    # Only what makes a product waits for these.
+    import importlib.metadata
+    import platform
+
     versions = [f"python {platform.python_version()}"]
     for name in _LIBRARIES:
         try:

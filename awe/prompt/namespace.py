@@ -13,7 +13,7 @@ from awe.store import current, open_context, registry
 
 __all__ = ["build", "ingest", "lazy_names", "load_all", "load_named", "open_session", "report"]
 
-# The modules of names that are imported when a line or a script first speaks of them.
+# What makes the names that are imported when a line or a script first speaks of them.
 _lazy = {}
 
 
@@ -86,16 +86,8 @@ def build():
         Every persistent class and owned record, the user's own Tasks, and the helpers. Our Tasks
         come with `load_named`, so that a command which needs none does not wait for them.
     """
-    from awe.dpu.local import LocalProcessor
-    from awe.dpu.processor import Processor
-    from awe.prompt.helptext import help_
-
     context = open_session()
-    opener = f"{__name__}:open_session"
-    names = {
-        "context": context, "datetime": datetime, "dpu": Processor(opener), "help": help_,
-        "ingest": ingest, "lpu": LocalProcessor(), "np": np,
-    }  # fmt: skip
+    names = {"context": context, "datetime": datetime, "ingest": ingest, "np": np}
     names.update(_classes())
     for module in users.user_modules():
         names.update(_public(module))
@@ -142,21 +134,43 @@ def load_named(source):
     """
     found = {}
     for word in set(re.findall(r"\w+", source)) & set(_lazy):
-        module = importlib.import_module(_lazy[word])
-        found[word] = getattr(module, word)
-        del _lazy[word]
+        make = _lazy.pop(word)
+        found[word] = make(word)
     return found
 
 
 def _find_lazy():
-    """Give the module of each Task of ours."""
+    """Give what makes each name that is not loaded at once: our Tasks and the helpers."""
     import awe.recipes
 
-    return {
-        info.name: f"awe.recipes.{info.name}"
+    tasks = {
+        info.name: _task
         for info in pkgutil.iter_modules(awe.recipes.__path__)
         if info.name.endswith("Task")
     }
+    return {**tasks, "dpu": _dpu, "lpu": _lpu, "help": _help}
+
+
+def _task(name):
+    return getattr(importlib.import_module(f"awe.recipes.{name}"), name)
+
+
+def _dpu(name):
+    from awe.dpu.processor import Processor
+
+    return Processor(f"{__name__}:open_session")
+
+
+def _lpu(name):
+    from awe.dpu.local import LocalProcessor
+
+    return LocalProcessor()
+
+
+def _help(name):
+    from awe.prompt.helptext import help_
+
+    return help_
 
 
 def _classes():

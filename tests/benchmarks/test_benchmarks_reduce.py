@@ -11,6 +11,7 @@ import pytest
 _SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "reduce.py"
 
 
+@pytest.mark.heavy
 def test_reduction_benchmark_compares_both_sides(tmp_path):
     for name in ("ccdproc", "astroscrappy", "acstools", "skimage"):
         pytest.importorskip(name)

@@ -27,6 +27,7 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize("rows", [1200])
+@pytest.mark.heavy
 def test_query_benchmark_compares_all_sides(run, tmp_path, rows):
     pytest.importorskip("sqlalchemy")
     pytest.importorskip("pony")
@@ -47,6 +48,7 @@ def test_query_benchmark_compares_all_sides(run, tmp_path, rows):
     assert bulk[0] in again.splitlines()
 
 
+@pytest.mark.heavy
 def test_startup_benchmark_gives_a_ratio(run):
     pytest.importorskip("sqlalchemy")
     pytest.importorskip("pony")
@@ -56,6 +58,7 @@ def test_startup_benchmark_gives_a_ratio(run):
     assert "with 1,200 frames" in printed
 
 
+@pytest.mark.heavy
 def test_night_benchmark_reduces_a_night_and_cleans_up(run, tmp_path):
     figures = tmp_path / "figures.json"
     printed = run("night.py", "--folder", str(tmp_path), "--json", str(figures))

@@ -134,7 +134,7 @@ def test_bad_calls_are_refused_before_anything_is_queued(dpu, context, call, err
 
 def test_numbers_of_jobs_that_do_not_exist(dpu):
     """The nearest ones are named."""
-    with pytest.raises(AweLookupError, match="You have no job 4711"):
+    with pytest.raises(AweLookupError, match="no job 4711"):
         dpu.get_job_result(4711)
     with pytest.raises(AweTypeError, match="not str 'x'"):
         dpu.get_status("x")

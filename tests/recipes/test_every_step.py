@@ -59,10 +59,11 @@ ORDER = "IlluminationCorrection.process_params.ORDER"
 
 def simulate(folder, ccds):
     """Simulate a night that has something of everything."""
+    # The last pair of flats is saturated: that tells where a CCD is full, which no header does.
     return simulate_night(
         folder, ccds=ccds, shape=(288, 256), biases=5, domes=3, twilights=3, exposures=3,
         standards=1 if ccds > 4 else 2, darks=3, dark_exptime=600.0, dark_current=0.05,
-        gain_pairs=(10.0, 25.0, 40.0), fringes=0.04, illumination=0.08, stars=120,
+        gain_pairs=(10.0, 25.0, 40.0, 80.0), fringes=0.04, illumination=0.08, stars=120,
         twilight_stars=6, seeing=SEEING, truth=False,
     )  # fmt: skip
 
@@ -89,7 +90,7 @@ def make_everything(night, order):
 
 
 @pytest.mark.parametrize(
-    ("ccds", "order"), [(2, 1), pytest.param(32, 3, marks=pytest.mark.heavy)]
+    ("ccds", "order"), [(2, 1), pytest.param(32, 2, marks=pytest.mark.heavy)]
 )  # fmt: skip
 def test_every_step(context, tmp_path, ccds, order):
     night = simulate(tmp_path / "night", ccds)
@@ -171,7 +172,9 @@ def check_residuals(frame, truth):
     """What differs from the truth is noise, as the weights tell."""
     weight = frame.weight.data
     good = (weight > 0) & ~truth.bad
-    pull = ((frame.data - truth.scene_adu) * np.sqrt(weight))[good]
+    # The correction of few stars is judged by itself.
+    data = frame.data * frame.illumination.data / true_correction(truth)
+    pull = ((data - truth.scene_adu) * np.sqrt(weight))[good]
     assert good.mean() > 0.9
     assert pull.mean() == pytest.approx(0, abs=0.15)
     assert pull.std() == pytest.approx(1, abs=0.1)
@@ -230,8 +233,13 @@ def check_illumination(pairs):
     """The correction is what the scattered light of the flats asks for."""
     errors = []
     for frame, truth in pairs:
-        light = 1 / truth.illumination
-        errors.append(frame.illumination.data / (light / light.mean()) - 1)
+        errors.append(frame.illumination.data / true_correction(truth) - 1)
     print(f"illumination: {np.std(errors):.4f} rms, {np.abs(errors).max():.4f} at most")
     assert np.std(errors) < 0.02
     assert np.abs(errors).max() < 0.08
+
+
+def true_correction(truth):
+    """Give the illumination correction that the scattered light of the flats asks for."""
+    correction = 1 / truth.illumination
+    return correction / correction.mean()

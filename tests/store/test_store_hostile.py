@@ -244,6 +244,7 @@ def test_the_attack_of_these_tests_works_where_nobody_guards(tmp_path):
     assert marker.exists()
 
 
+@pytest.mark.heavy
 def test_sweep_writes_its_batches_whole(tmp_path, monkeypatch):
     # RelStorage's own batches end in an INSERT without values where they are full at the wrong
     # moment, as those of a large store are somewhere; batches of a few values are at once.
@@ -259,6 +260,7 @@ def test_sweep_writes_its_batches_whole(tmp_path, monkeypatch):
         assert verify(context) == []
 
 
+@pytest.mark.heavy
 def test_reindex_leaves_no_former_columns(tmp_path):
     with contextlib.closing(open_lab(tmp_path)) as context:
         context.commit([LabNote(name=f"n{k}", value=float(k)) for k in range(1200)])
