@@ -406,6 +406,9 @@ class Processor(SequenceHelp):
         if job.state not in _OVER:
             msg = f"Job {job.number} is {job.state}; only one that is over can be forgotten."
             raise AweValueError(msg, remedy=f"Type: dpu.cancel_job({job.number})")
+        if not self._is_over(job):
+            msg = f"Job {job.number} was cancelled, but units of it still run."
+            raise AweValueError(msg, remedy=f"Type: dpu.wait({job.number})")
         folder, number = Path(job.folder), job.number
         context.delete([*units_of(context, job), job], why="the job was forgotten")
         self._held.pop(number, None)

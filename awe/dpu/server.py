@@ -96,14 +96,13 @@ class Server:
     # --- waiting ---
 
     def _wait(self):
-        self._rung = False
-        if self._finished:
-            return
-        ready, _, _ = select.select([self.bell, self._alarm_in], [], [], _EVERY)
+        # The bell is looked at also while units end without a pause: it may ask to stop.
+        patience = 0 if self._finished else _EVERY
+        ready, _, _ = select.select([self.bell, self._alarm_in], [], [], patience)
         if self._alarm_in in ready:
             os.read(self._alarm_in, 65536)
         # Where nobody rings for some time it is looked as well: a ring may have been missed.
-        self._rung = self.bell in ready or not ready
+        self._rung = self.bell in ready or not (ready or self._finished)
         if self.bell in ready and b"s" in os.read(self.bell, 65536):
             self.is_stopping = True
 
@@ -123,14 +122,21 @@ class Server:
     def _clear_cancelled(self):
         """End what ran in jobs that were cancelled when no DPU ran."""
         self.context.session.begin()
-        left = [u for u in DpuUnit.state == "running" if u.job.state not in _ACTIVE]
+        running = (DpuUnit.state == "running").user_only()
+        left = [u for u in running if u.job.state not in _ACTIVE and self._is_ours(u.job)]
+        for job in {u.job for u in left}:
+            shutil.rmtree(Path(job.folder) / "scratch", ignore_errors=True)
         self._change([(unit, {"state": "cancelled", "ended": now()}) for unit in left])
 
     def _take_jobs(self):
         # Whatever others may publish: a DPU runs the jobs of its own user.
         for job in DpuJob.state.in_(_ACTIVE).user_only():
-            if job.object_id not in self.jobs:
+            if job.object_id not in self.jobs and self._is_ours(job):
                 self._take(job)
+
+    def _is_ours(self, job):
+        """Tell whether a job was given to this DPU, not to one of another AWE_HOME."""
+        return Path(job.folder).resolve().is_relative_to(self.home.folder.resolve())
 
     def _take(self, job):
         active = self.jobs[job.object_id] = _ActiveJob(job)
@@ -179,14 +185,15 @@ class Server:
         job = active.job
         states = (DpuUnit.job == job).table("state")["state"].tolist()
         state = "done" if set(states) <= {"done"} else "failed"
+        # The line first: who waits for the state reads the log at once.
+        counts = ", ".join(f"{states.count(s)} {s}" for s in sorted(set(states)))
+        active.log.add(f"job {job.number}", f"{state}: {counts}")
         job.state, job.ended = state, now()
         try:
             self.context.commit(job, check=lambda: _check_not_cancelled(job))
         except _Cancelled:
             self.context.rollback(job)
-            state = "cancelled"
-        counts = ", ".join(f"{states.count(s)} {s}" for s in sorted(set(states)))
-        active.log.add(f"job {job.number}", f"{state}: {counts}")
+            active.log.add(f"job {job.number}", "cancelled")
 
     # --- units ---
 
@@ -430,7 +437,11 @@ def serve(folder, opener, workers):
     server = Server(context, home, pool, bell)
     signal.signal(signal.SIGTERM, lambda *_: home.ring(b"s"))
     home.tell(lock, Running(**{**vars(says), "ready": True}))
-    server.run()
+    try:
+        server.run()
+    finally:
+        # Whatever ended it: no worker is killed in the midst of a commit.
+        pool.shutdown(cancel_futures=True)
     context.close()
     home.bell.unlink(missing_ok=True)
     log("stopped")

@@ -108,7 +108,12 @@ def _dask_cluster(folder):
         for process in reversed(started):
             process.terminate()
         for process in started:
-            process.wait(30)
+            # Once its units have run, a worker may wait for their processes for ever.
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         log.close()
 
 

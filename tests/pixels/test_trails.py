@@ -7,7 +7,8 @@ import pytest
 from trail_frames import chord, line_distance, make_frame, options
 
 from awe.base.errors import AweValueError
-from awe.pixels import kernels_trails, ref_trails, use_kernel
+from awe.pixels import ref_trails, use_kernel
+from awe.pixels.backend import kernels
 from awe.pixels.trails import Trail, find_trails, trail_mask
 
 
@@ -226,7 +227,7 @@ def test_radon(rng, shape):
     image = rng.standard_normal(shape).astype(np.float32)
     sums = ref_trails.radon(image, n)
     work = np.full((2, n, n + m), np.nan, dtype=np.float32)
-    compiled = kernels_trails.radon(image, n, work[0], work[1])
+    compiled = kernels("trails").radon(image, n, work[0], work[1])
     for d in range(n):
         expected = [brute_force(image.astype(float), n, d, s) for s in range(-d, m)]
         np.testing.assert_allclose(sums[d, n - d :], expected, atol=1e-12)
@@ -249,7 +250,7 @@ def test_highest_lines(rng, n, rows, m):
     sums = ref_trails.radon(image, n)
     score, start = ref_trails.highest_lines(sums, n, rows, m, 12.3)
     compiled = np.empty(n), np.empty(n)
-    kernels_trails.highest_lines(sums.astype(np.float32), n, rows, m, 12.3, *compiled)
+    kernels("trails").highest_lines(sums.astype(np.float32), n, rows, m, 12.3, *compiled)
     np.testing.assert_allclose(compiled[0], score, rtol=1e-5)
     np.testing.assert_array_equal(compiled[1], start)
 
@@ -270,14 +271,14 @@ def test_cells_squares_and_strips(rng):
     bad[:40, :40] = 1
     cells = ref_trails.cell_medians(data, bad, 32, 6)
     compiled = np.empty(cells.shape, dtype=np.float32)
-    kernels_trails.cell_medians(data, bad, 32, 6, compiled)
+    kernels("trails").cell_medians(data, bad, 32, 6, compiled)
     assert np.isnan(cells[0, 0])
     np.testing.assert_allclose(compiled, cells, rtol=1e-6)
 
     level = rng.normal(100, 1, (37, 50)).astype(np.float32)
     mean, share = ref_trails.bin_clipped(data, bad, level, 8.0, 4)
     found = np.empty_like(level), np.empty_like(level)
-    kernels_trails.bin_clipped(data, bad, level, np.float32(8.0), 4, *found)
+    kernels("trails").bin_clipped(data, bad, level, np.float32(8.0), 4, *found)
     np.testing.assert_allclose(found[0], mean, atol=1e-4)
     np.testing.assert_allclose(found[1], share)
     assert mean[0, 0] == share[0, 0] == 0
@@ -286,7 +287,7 @@ def test_cells_squares_and_strips(rng):
         middle = rng.integers(-5, 210, 120)
         strip = ref_trails.cut_strip(data, bad, level, 4, steep, 20, middle, 6)
         cut = np.empty((120, 13), dtype=np.float32)
-        kernels_trails.cut_strip(data, bad, level, 4, steep, 20, middle, cut)
+        kernels("trails").cut_strip(data, bad, level, 4, steep, 20, middle, cut)
         np.testing.assert_allclose(cut, strip, atol=1e-4)
 
 
