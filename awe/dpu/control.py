@@ -14,16 +14,46 @@ from awe.base.environment import home
 from awe.base.errors import AweError
 from awe.base.version import __version__
 
-__all__ = ["DpuError", "DpuHome", "Running"]
+__all__ = ["DpuError", "DpuHome", "Running", "take_lock"]
 
 _START = 60.0
 _STOP = 15.0
 _TAIL = 15
 _TOLD = 4096
+# Who looks whether somebody holds the lock, holds a share of it for a moment.
+_LOOK = 0.5
 
 
 class DpuError(AweError):
     """The DPU cannot be started, stopped or reached."""
+
+
+def take_lock(path):
+    """Take the lock by which there is only one process of a kind.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; made where it does not exist, emptied where it was taken.
+
+    Returns
+    -------
+    int or None
+        The descriptor that holds the lock; None where another process does.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + _LOOK
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(descriptor)
+                return None
+            time.sleep(0.01)
+        else:
+            os.ftruncate(descriptor, 0)
+            return descriptor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,14 +285,7 @@ class DpuHome:
         int or None
             The descriptor that holds the lock; None where another one runs.
         """
-        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        os.ftruncate(descriptor, 0)
-        return descriptor
+        return take_lock(self.lock)
 
     def tell(self, descriptor, running):
         """Write what others may know of this DPU.

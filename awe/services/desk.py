@@ -13,7 +13,7 @@ import time
 
 from awe.base.errors import AweError
 from awe.base.version import __version__
-from awe.dpu.control import DpuHome
+from awe.dpu.control import DpuHome, take_lock
 
 __all__ = ["PageDesk", "PageError", "ServedPage"]
 
@@ -208,14 +208,7 @@ class PageDesk:
         int or None
             The descriptor that holds the lock; None where another one runs.
         """
-        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        os.ftruncate(descriptor, 0)
-        return descriptor
+        return take_lock(self.lock)
 
     def tell(self, descriptor, page):
         """Write what others may know of this page.
