@@ -11,6 +11,7 @@ __all__ = [
     "AweTypeError",
     "AweValueError",
     "AweWarning",
+    "NoAttributeError",
     "did_you_mean",
     "nearest",
 ]
@@ -38,6 +39,35 @@ class AweError(Exception):
 
 class AweAttributeError(AweError, AttributeError):
     """An attribute that the class does not have."""
+
+
+class NoAttributeError(AweAttributeError):
+    """An attribute that a class does not have, whose text is found when somebody reads it.
+
+    Nobody reads that of `hasattr`, nor of `getattr` with a default.
+
+    Parameters
+    ----------
+    tell : callable
+        Gives the message.
+    """
+
+    remedy = None
+
+    def __init__(self, tell):
+        AttributeError.__init__(self)
+        self._tell = tell
+
+    @property
+    def cause(self):
+        """The message's first line."""
+        return str(self).split("\n", 1)[0]
+
+    def __str__(self):
+        return self._tell()
+
+    def __reduce__(self):
+        return (AweAttributeError, (str(self),))
 
 
 class AweIndexError(AweError, IndexError):

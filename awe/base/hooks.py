@@ -1,8 +1,8 @@
 """Hooks by name: a lower room asks, a higher room has entered what answers."""
 
-from awe.base.errors import AweLookupError, did_you_mean
+from awe.base.errors import AweLookupError
 
-__all__ = ["call", "register"]
+__all__ = ["call", "is_known", "register"]
 
 _hooks = {}
 
@@ -18,6 +18,22 @@ def register(name, function):
         What answers it; the last one entered counts.
     """
     _hooks[name] = function
+
+
+def is_known(name):
+    """Tell whether a function was entered for a hook.
+
+    Parameters
+    ----------
+    name : str
+        The hook's name.
+
+    Returns
+    -------
+    bool
+        False where `call` would raise.
+    """
+    return name in _hooks
 
 
 def call(name, *args, **kwargs):
@@ -41,6 +57,10 @@ def call(name, *args, **kwargs):
         No room has entered a function of this name.
     """
     if name not in _hooks:
-        msg = f"Nothing is entered for the hook {name!r}.{did_you_mean(name, _hooks)}"
-        raise AweLookupError(msg)
+        msg = f"Nothing is loaded that answers {name!r}."
+        remedy = (
+            "Run the script with `awe SCRIPT.py`, or begin it with: import awe.recipes, awe.view; "
+            "awe.view.enter()"
+        )
+        raise AweLookupError(msg, remedy=remedy)
     return _hooks[name](*args, **kwargs)

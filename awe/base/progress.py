@@ -1,7 +1,9 @@
 """Progress as a callback: lower rooms report, a higher room draws the bar."""
 
-__all__ = ["set_reporter", "track"]
+__all__ = ["STILL", "set_reporter", "track"]
 
+# Among the items of work for which one waits: nothing is done since, and it goes on.
+STILL = object()
 _reporter = None
 
 

@@ -73,6 +73,9 @@ def _meets(obj, condition):
         return True
     if isinstance(condition, ex.Compare):
         return _compares(condition, *_value(obj, condition.path))
+    if isinstance(condition, ex.Hooked):
+        # What is not stored yet is not judged yet.
+        return False
     if isinstance(condition, ex.Contains):
         kind, value = _value(obj, condition.path)
         return any(_raw(kind.item, each) == condition.value for each in value or ())

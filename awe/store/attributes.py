@@ -5,6 +5,7 @@ import functools
 from awe.base.errors import AweAttributeError, AweTypeError, did_you_mean
 from awe.store import registry
 from awe.store.kinds import LinkKind, ListKind, OwnedKind, kind_of
+from awe.store.othernames import here_it_is
 
 __all__ = ["Attribute", "InverseAttribute", "Path", "persistent"]
 
@@ -316,7 +317,10 @@ class Path:
         if found is None:
             known = attributes_behind(item)
             what = self.attribute.type_text()
-            msg = f"{self} ({what}) has no attribute {name!r}.{did_you_mean(name, known)}"
+            ending = f".{did_you_mean(name, known)}"
+            if isinstance(item, LinkKind):
+                ending = here_it_is(item.target, name, known)
+            msg = f"{self} ({what}) has no attribute {name!r}{ending}"
             raise AweAttributeError(msg)
         return Path(self.cls, (*self.attributes, found))
 
@@ -373,7 +377,7 @@ def path_of(cls, text):
     first, *others = text.split(".")
     known = {**cls._attributes, **cls._inverses}
     if first not in known:
-        msg = f"{cls.__name__} has no attribute {first!r}.{did_you_mean(first, known)}"
+        msg = f"{cls.__name__} has no attribute {first!r}{here_it_is(cls, first, known)}"
         raise AweAttributeError(msg)
     path = Path(cls, (known[first],))
     for name in others:

@@ -10,16 +10,17 @@ from awe.store.columns import (
     concatenate,
     constant_column,
 )
+from awe.store.late_keys import is_key
 from awe.store.layouts import (
     all_fields,
     fields_of,
     initial_raw,
-    merged,
     merged_spec,
     normalised,
     spec_at,
 )
-from awe.store.records import PAGE_ROWS, ColumnRecord, Segment
+from awe.store.records import ColumnRecord, Segment
+from awe.store.rows import fields_of_rows, raws_of, rows_between, system_columns
 
 __all__ = [
     "SegmentBlock",
@@ -30,7 +31,6 @@ __all__ = [
     "initial_raw",
     "normalised",
     "set_value",
-    "system_columns",
     "update_segments",
 ]
 
@@ -38,38 +38,6 @@ __all__ = [
 TAIL_ROWS = 1024
 LEVELS = (1024, 8192, 65536)
 LARGEST = LEVELS[-1]
-SYSTEM_FIELDS = (
-    ("$domain", "int"),
-    ("$serial", "int"),
-    ("$committed", "int"),
-    ("$high", "int"),
-    ("$low", "int"),
-)
-
-
-def system_columns(rows):
-    """Make the columns that every class has.
-
-    Parameters
-    ----------
-    rows : sequence of Row or None
-        None where an object was deleted.
-
-    Returns
-    -------
-    dict of str to (spec, column)
-        The domain is 0 where an object was deleted.
-    """
-    nobody = (bytes(16), 0, 0, 0)
-    ids, *numbers = zip(
-        *(nobody if r is None else (r.object_id, r.domain, r.serial, r.committed) for r in rows),
-        strict=True,
-    )
-    high, low = np.frombuffer(b"".join(ids), ">i8").reshape(-1, 2).T
-    return {
-        name: (spec, NumberColumn(spec, np.array(values, np.int64)))
-        for (name, spec), values in zip(SYSTEM_FIELDS, (*numbers, high, low), strict=True)
-    }
 
 
 class SegmentBlock:
@@ -125,6 +93,9 @@ class SegmentBlock:
         segment = self._segment
         record = segment.columns.get(path)
         if record is None and path not in segment.specs:
+            if is_key(path):
+                question = ("key", self.code, self.start, path)
+                return self._session.remembered(question, lambda: self._key_column(path))
             return self._newer_column(path)
         if record is None:
             spec, low = segment.specs[path], segment.zones[path][0]
@@ -134,6 +105,14 @@ class SegmentBlock:
         if spec in ("int", ("list", "int")) and not path.startswith("$"):
             return _as_spec(column, self._session.spec_of(self.code, path) or spec)
         return column
+
+    def _key_column(self, path):
+        """Give the column of a key that is newer than the segment, from the dicts."""
+        schema = self._session.schema_of_code(self.code)
+        field = (path, dict(all_fields(self._session, schema))[path])
+        rows = rows_between(self._extent, self.start, self.start + self.count)
+        raws = raws_of(self._session, self._extent, self.start, rows, (field,))
+        return columns_from_rows((field,), raws)[path][1]
 
     def _newer_column(self, path):
         """Give the column of an attribute that is newer than the segment: its default."""
@@ -186,10 +165,10 @@ class TailBlock:
         self._rows = rows_between(extent, self.start, extent.count)
         self._columns = None
         self._fields = None
-        self._domains = None
+        self._zones = {}
 
     def zone(self, path):
-        """Give the zone of the domains, which each query asks for, and None of all else.
+        """Give the zone of the domains, and of columns that were made already; None of all else.
 
         Parameters
         ----------
@@ -201,11 +180,15 @@ class TailBlock:
         tuple or None
             As of a segment.
         """
-        if path != "$domain":
+        if path in self._zones:
+            return self._zones[path]
+        if path != "$domain" and not self._has(path):
             return None
-        if self._domains is None:
-            self._domains = self.column(path).zone()
-        return self._domains
+        zone = self._zones[path] = self.column(path).zone()
+        return zone
+
+    def _has(self, path):
+        return self._columns is not None and _field_of(path) in self._columns
 
     def column(self, path):
         """Give the column of a path.
@@ -222,8 +205,7 @@ class TailBlock:
         """
         if path.startswith("$"):
             return self._system()[path][1]
-        name = path.split(".")[0]
-        return self._of_field(name)[path][1]
+        return self._of_field(_field_of(path))[path][1]
 
     def _system(self):
         if self._columns is None:
@@ -237,32 +219,13 @@ class TailBlock:
             if self._fields is None:
                 self._fields = fields_of_rows(self._session, schema, self._rows)
             fields = tuple(f for f in self._fields if f[0] == name)
-            raws = normalised(self._session, schema, self._rows, fields)
+            raws = raws_of(self._session, self._extent, self.start, self._rows, fields)
             self._columns[name] = columns_from_rows(fields, raws)
         return self._columns[name]
 
 
-def rows_between(extent, start, stop):
-    """Give the rows of a run, None where an object was deleted.
-
-    Parameters
-    ----------
-    extent : Extent
-        The extent.
-    start, stop : int
-        The run, half-open.
-
-    Returns
-    -------
-    list of Row or None
-        ``stop - start`` of them.
-    """
-    rows = []
-    for number in range(start // PAGE_ROWS, -(-stop // PAGE_ROWS)):
-        page_rows = extent.page(number).rows
-        low = max(start - number * PAGE_ROWS, 0)
-        rows += page_rows[low : stop - number * PAGE_ROWS]
-    return rows
+def _field_of(path):
+    return path if is_key(path) else path.split(".")[0]
 
 
 def _block_of(session, extent, segment):
@@ -323,34 +286,9 @@ def _segment_from_rows(session, extent, start, stop):
     schema = session.schema_of_code(extent.code)
     rows = rows_between(extent, start, stop)
     fields = fields_of_rows(session, schema, rows)
-    columns = columns_from_rows(fields, normalised(session, schema, rows, fields))
+    columns = columns_from_rows(fields, raws_of(session, extent, start, rows, fields))
     columns.update(system_columns(rows))
     return make_segment(start, stop - start, columns)
-
-
-def fields_of_rows(session, schema, rows):
-    """Give the fields of a class with those that only other versions of it know.
-
-    A prompt that runs older code may be the one that turns a tail into a segment.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    schema : ClassSchema
-        What the store knows of the class.
-    rows : sequence of Row or None
-        The rows.
-
-    Returns
-    -------
-    tuple of (str, spec)
-        Every value of the rows has its place in them.
-    """
-    fields = fields_of(session, schema)
-    for number in sorted({row.layout for row in rows if row is not None}, reverse=True):
-        fields = merged(fields, schema.layouts[number])
-    return fields
 
 
 def make_segment(start, count, columns):

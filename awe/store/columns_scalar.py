@@ -73,6 +73,28 @@ class NumberColumn:
         mask[first:last] = True
         return mask
 
+    def run(self, value):
+        """Give where the rows stand that have a value, where all rows are sorted, else None.
+
+        Parameters
+        ----------
+        value : int, float or bool
+            The raw value.
+
+        Returns
+        -------
+        slice or None
+            From the first to the last of them.
+        """
+        if not self.is_sorted:
+            return None
+        bound = whole_bound if self.spec != "float" else float_bound
+        op, value = bound("==", value)
+        if op != "==":
+            return slice(0, 0)
+        first = self.values.searchsorted(value)
+        return slice(int(first), int(self.values.searchsorted(value, "right")))
+
     def missing(self):
         """Give the mask of rows that are None or NaN, or None where there are none."""
         if self.spec != "float":
@@ -119,8 +141,10 @@ class NumberColumn:
         """Give the mask of rows whose value is one of a sorted array of unique values."""
         if len(values) == 0 or len(self) == 0:
             return np.zeros(len(self), bool)
-        if len(values) == 1 and self.is_sorted:
-            return self._run_of("==", values[0])
+        if len(values) == 1:
+            if self.is_sorted:
+                return self._run_of("==", values[0])
+            return self._without_nulls(self.values == values[0])
         if len(values) <= 4:
             mask = self.values == values[0]
             for value in values[1:]:

@@ -14,6 +14,7 @@ from awe.store.inverse import new_on_other_side
 from awe.store.records import PAGE_ROWS, VOCABULARY, Child, Row
 from awe.store.schemas import Schemas
 from awe.store.session import pack, row_of
+from awe.store.staging import sync_folder
 from awe.store.storage import StoreError, is_storage_failure
 from awe.store.unique import UniqueError, UniqueIndex
 
@@ -264,8 +265,8 @@ class Writer(EditWriter):
 
     def finish(self):
         """Do what is due before the transaction is committed."""
-        for file in self._moved:
-            file.sync()
+        for folder in {folder for file in self._moved for folder in file.folders()}:
+            sync_folder(folder)
         if self.time:
             self.schemas.note_all()
         for shelf in self._shelves.values():

@@ -9,6 +9,7 @@ from awe.base.errors import (
 )
 from awe.store import current
 from awe.store.commit import UniqueError, closure, exclusive
+from awe.store.emptying import Emptying
 from awe.store.files import FileStore
 from awe.store.lifecycle import Lifecycle, flat
 from awe.store.membership import Membership
@@ -22,7 +23,7 @@ __all__ = ["ANONYMOUS", "Context"]
 ANONYMOUS = "anonymous"
 
 
-class Context(Membership, Lifecycle):
+class Context(Membership, Lifecycle, Emptying):
     """User, project and privileges: what queries show, and where new objects go.
 
     Parameters
@@ -251,18 +252,22 @@ class Context(Membership, Lifecycle):
             return
         if self.user_name == ANONYMOUS:
             self.get_current_user()
-        files = []
-        for obj in new:
-            obj._check_complete()
-            files += obj.prepare_files(self)
-        with exclusive(self.session, self) as writer:
-            if check is not None:
-                check()
-            writer.add(new, restricted=restricted)
-            for obj in edited:
-                writer.edit(obj, why)
-            for file in files:
-                writer.move_in(file)
+        with contextlib.ExitStack() as failed:
+            files = []
+            for obj in new:
+                obj._check_complete()
+                for file in obj.prepare_files(self):
+                    files.append(file)
+                    failed.callback(file.give_back)
+            with exclusive(self.session, self) as writer:
+                if check is not None:
+                    check()
+                writer.add(new, restricted=restricted)
+                for obj in edited:
+                    writer.edit(obj, why)
+                for file in files:
+                    writer.move_in(file)
+            failed.pop_all()
 
     def rollback(self, *objects):
         """Drop staged edits.

@@ -139,13 +139,15 @@ class EditWriter:
         self.change(obj, {}, why, level=level)
         self._record(obj, {"privileges": (old, level)}, why)
 
-    def delete(self, obj, why):
+    def delete(self, obj, name, why):
         """Take an object out of the store; a tombstone stays.
 
         Parameters
         ----------
         obj : DBObject
             A stored object that nothing depends on any more.
+        name : str
+            Its `summary()`, for the tombstone.
         why : str or None
             The reason.
         """
@@ -156,16 +158,17 @@ class EditWriter:
         stone = {
             "class": type(obj).__name__,
             "object_id": obj.object_id,
-            "name": obj.summary(),
+            "name": name,
             "domain": row.domain,
             "when": self.stamp(),
             "who": self.context.user_name,
             "why": why,
+            # The record as it was: with its dicts, arrays and tables, which stay on the page, it
+            # tells what the store held at any time before.
+            "record": row.plain(),
         }
         self.unique.release(obj, row.domain, packed, obj.raw_of)
         page = extent.pages[number // PAGE_ROWS]
-        for name, _ in obj._child_attributes():
-            page.set_child(number % PAGE_ROWS, name, None)
         page.rows[number % PAGE_ROWS] = None
         page._p_changed = True
         update_segments(self.session, extent, number, {"$domain": ("int", DELETED)})

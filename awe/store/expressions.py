@@ -7,8 +7,8 @@ where its value is missing, so that negation is always the plain complement.
 import numpy as np
 
 from awe.store.attributes import InverseAttribute
-from awe.store.blocks import blocks_of
-from awe.store.leaves import DomainTerm, Leaf, ListLeaf, LoadedLeaf, RowsTerm
+from awe.store.combined import And, Everything, Not, Or, matching, rows_matching
+from awe.store.leaves import DomainTerm, Hooked, Leaf, ListLeaf, LoadedLeaf, RowsTerm
 
 __all__ = [
     "And",
@@ -16,6 +16,7 @@ __all__ = [
     "Contains",
     "DomainTerm",
     "Everything",
+    "Hooked",
     "Leaf",
     "ListLeaf",
     "Loaded",
@@ -26,24 +27,10 @@ __all__ = [
     "key_of",
     "matching",
     "member",
+    "rows_matching",
     "targets",
     "visible",
 ]
-
-
-class Everything:
-    """The condition that all rows meet."""
-
-    def bind(self, session):
-        """Give the condition ready for one snapshot."""
-        return self
-
-    def answer(self, block):
-        """Give True."""
-        return True
-
-    def __str__(self):
-        return "everything"
 
 
 def key_of(condition):
@@ -66,174 +53,6 @@ def key_of(condition):
         key = key_of(condition.term)
         return None if key is None else (Not, key)
     return condition.key() if isinstance(condition, Compare) else None
-
-
-class And:
-    """All of several conditions."""
-
-    def __init__(self, terms):
-        self.terms = tuple(_joined(terms))
-        self._glances = None
-
-    def bind(self, session):
-        """Give the condition ready for one snapshot."""
-        return And([t.bind(session) for t in self.terms])
-
-    def answer(self, block):
-        """Give the common rows; terms that the zones decide come first, then the narrowest."""
-        if self._glances is None:
-            self._glances = [t for t in self.terms if isinstance(t, _GLANCING)]
-        rest = []
-        for at, term in enumerate(self._glances):
-            quick = term.glance(block)
-            if quick is False:
-                # What rules out one block most often rules out the next.
-                if at:
-                    self._glances.insert(0, self._glances.pop(at))
-                return False
-            if quick is None:
-                rest.append(term)
-        if len(self._glances) < len(self.terms):
-            rest += [t for t in self.terms if not isinstance(t, _GLANCING)]
-        if len(rest) > 1:
-            rest.sort(key=lambda term: term.share(block) if isinstance(term, Leaf) else 1.0)
-        mask = True
-        for at, term in enumerate(rest):
-            # What was glanced at need not be again.
-            answer = term.look(block) if isinstance(term, _GLANCING) else term.answer(block)
-            mask = _both(mask, answer)
-            if mask is False:
-                return False
-            if mask is not True and _is_narrow(mask) and rest[at + 1 :]:
-                return _narrowed(block, mask, rest[at + 1 :])
-        return mask
-
-    def __str__(self):
-        return " & ".join(f"({t})" for t in self.terms) or "everything"
-
-
-_GLANCING = (DomainTerm, Leaf)
-# Where at most one row in so many is left, the other terms look at those rows alone.
-_NARROW = 8
-
-
-def _joined(terms):
-    """Give terms without those that all rows meet, and with those of other `And` in their place."""
-    for term in terms:
-        if isinstance(term, And):
-            yield from term.terms
-        elif not isinstance(term, Everything):
-            yield term
-
-
-def _is_narrow(mask):
-    return np.count_nonzero(mask) * _NARROW <= len(mask)
-
-
-def _narrowed(block, mask, terms):
-    """Give the rows of a mask that meet further terms."""
-    rows = mask.nonzero()[0]
-    for term in terms:
-        if isinstance(term, _GLANCING):
-            answer = term.look(Part(block, rows))
-        else:
-            answer = term.answer(block)
-            answer = answer if isinstance(answer, bool) else answer[rows]
-        if answer is not True:
-            rows = rows[answer] if answer is not False else rows[:0]
-        if len(rows) == 0:
-            return False
-    mask = np.zeros(len(mask), bool)
-    mask[rows] = True
-    return mask
-
-
-class Part:
-    """Some rows of a block, as far as a leaf looks at one.
-
-    Parameters
-    ----------
-    block : SegmentBlock or TailBlock
-        The block.
-    rows : numpy.ndarray of int
-        Which of its rows.
-    """
-
-    def __init__(self, block, rows):
-        self._block = block
-        self._rows = rows
-
-    def zone(self, path):
-        """Give the zone of the whole block, which holds for its rows too."""
-        return self._block.zone(path)
-
-    def column(self, path):
-        """Give the column of a path for the rows."""
-        return self._block.column(path).take(self._rows)
-
-
-class Or:
-    """Any of several conditions."""
-
-    def __init__(self, terms):
-        self.terms = tuple(terms)
-
-    def bind(self, session):
-        """Give the condition ready for one snapshot."""
-        return Or([t.bind(session) for t in self.terms])
-
-    def answer(self, block):
-        """Give the rows of all terms together."""
-        mask = False
-        for term in self.terms:
-            answer = term.answer(block)
-            if answer is True:
-                return True
-            if answer is not False:
-                mask = answer if mask is False else mask | answer
-        return mask
-
-    def __str__(self):
-        return " | ".join(f"({t})" for t in self.terms)
-
-
-class Not:
-    """The complement of a condition.
-
-    Parameters
-    ----------
-    term : condition
-        The condition.
-    text : str, optional
-        How the user wrote it. The default is ``~(...)``.
-    """
-
-    def __init__(self, term, text=None):
-        self.term = term
-        self._text = text
-
-    def bind(self, session):
-        """Give the condition ready for one snapshot."""
-        return Not(self.term.bind(session))
-
-    def answer(self, block):
-        """Give all other rows."""
-        answer = self.term.answer(block)
-        return (not answer) if isinstance(answer, bool) else ~answer
-
-    def __str__(self):
-        return self._text or f"~({self.term})"
-
-
-def _both(first, second):
-    if first is False or second is False:
-        return False
-    if first is True:
-        return second
-    if second is True:
-        return first
-    mask = first & second
-    return mask if mask.any() else False
 
 
 class Scope:
@@ -467,34 +286,8 @@ def _targets(session, cls, condition):
     found = []
     for _, extent in session.extents_of(cls):
         base = extent.code << 40
-        for block, answer in matching(session, extent, both):
-            rows = np.arange(block.count) if answer is True else answer.nonzero()[0]
+        for block, rows in rows_matching(session, extent, both):
             found.append(rows + (base + block.start))
     if len(found) == 1:
         return found[0]
     return np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
-
-
-def matching(session, extent, bound):
-    """Give the blocks of an extent that have matching rows.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    extent : Extent
-        The extent.
-    bound : condition
-        A condition that was bound to the session's snapshot.
-
-    Yields
-    ------
-    block : SegmentBlock or TailBlock
-        The block.
-    answer : True or numpy.ndarray of bool
-        Its rows.
-    """
-    for block in blocks_of(session, extent):
-        answer = bound.answer(block)
-        if answer is not False:
-            yield block, answer

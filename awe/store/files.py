@@ -1,19 +1,19 @@
 """Files of the store: bulk data beside the objects, each with a name, a size and a SHA-256."""
 
-import fcntl
+import errno
 import hashlib
 import os
 import shutil
 import uuid
-import weakref
 from pathlib import Path
 
 from awe.base.errors import AweError, AweLookupError, AweValueError
 from awe.store import current
 from awe.store.attributes import persistent
 from awe.store.objects import DBObject
+from awe.store.staging import Desk, StagedFile, abandoned_desks, remove_empty
 
-__all__ = ["DataObject", "FileStore", "FileStoreError", "StagedFile", "is_in_use", "sha256_of"]
+__all__ = ["DataObject", "FileStore", "FileStoreError", "sha256_of"]
 
 _CHUNK = 1 << 20
 # Files whose checksum was right, as they were then: of each, path, inode, size and time of change.
@@ -47,70 +47,6 @@ def sha256_of(path):
     return digest.hexdigest(), size
 
 
-class StagedFile:
-    """A file that is written and synced, and waits for the commit of its object.
-
-    Where nobody waits for it any more it is removed.
-
-    Parameters
-    ----------
-    temporary, final : pathlib.Path
-        Where it lies and where it goes.
-    """
-
-    def __init__(self, temporary, final):
-        self.temporary = temporary
-        self.final = final
-        self._moved = False
-        self._forgotten = weakref.finalize(self, _remove, temporary, os.getpid())
-
-    def move_in(self):
-        """Put it into its place; the same content that is there already serves."""
-        if self.final.exists():
-            return
-        self.final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.rename(self.temporary, self.final)
-        self._moved = True
-
-    def sync(self):
-        """Make sure that a crash of the machine does not undo `move_in`."""
-        if self._moved:
-            for folder in (self.final.parent, *self.final.parents[1:3]):
-                _sync_folder(folder)
-
-    def move_back(self):
-        """Undo `move_in`, so that the object can be committed again."""
-        if self._moved:
-            os.rename(self.final, self.temporary)
-            _remove_empty(self.final.parent)
-            self._moved = False
-
-    def settle(self):
-        """Remove the temporary copy once the commit has landed."""
-        self._forgotten()
-
-
-def _remove(path, process):
-    # A child of fork() has this in memory too; the file is its parent's.
-    if process == os.getpid():
-        path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder):
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_empty(folder):
-    try:
-        folder.rmdir()
-    except OSError:
-        return
-
-
 class FileStore:
     """The folder with the files of a store.
 
@@ -129,7 +65,7 @@ class FileStore:
     def _own_desk(self):
         """Give this process's folder for files that wait; a lock on it tells that we live."""
         if self._desk is None or self._desk.process != os.getpid():
-            self._desk = _Desk(self.incoming)
+            self._desk = Desk(self.incoming)
         return self._desk.folder
 
     def place(self, filename, sha256):
@@ -181,15 +117,77 @@ class FileStore:
             os.chmod(temporary, 0o444)
             done = True
         except OSError as err:
-            msg = f"{filename} could not be written into the store {self.folder}: {err}."
-            remedy = "Nothing was stored. Is the disk full? Mend it, then commit again."
-            cause = f"a file could not be written into the store: {err.strerror}"
-            raise FileStoreError(msg, remedy=remedy, cause=cause) from err
+            raise self._not_written(filename, err) from err
         finally:
             if not done:
                 temporary.unlink(missing_ok=True)
         sha256 = digest.hexdigest()
         return StagedFile(temporary, self.place(filename, sha256)), sha256, size
+
+    def _not_written(self, filename, err):
+        """Give the error where a file cannot be staged."""
+        msg = f"{filename} could not be written into the store {self.folder}: {err}."
+        remedy = "Nothing was stored. Is the disk full? Mend it, then commit again."
+        cause = f"a file could not be written into the store: {err.strerror}"
+        return FileStoreError(msg, remedy=remedy, cause=cause)
+
+    def take(self, source, filename, sha256):
+        """Move a file that nobody else needs into the store's folder, and sync it.
+
+        Parameters
+        ----------
+        source : pathlib.Path
+            The file.
+        filename : str
+            The name that it will have.
+        sha256 : str
+            Its checksum.
+
+        Returns
+        -------
+        StagedFile or None
+            To be moved in by the commit; None where it lies on another file system.
+        """
+        temporary = self._own_desk() / uuid.uuid4().hex
+        staged, done = StagedFile(temporary, self.place(filename, sha256), source), False
+        try:
+            os.rename(source, temporary)
+            with open(temporary, "rb") as stream:
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o444)
+            done = True
+        except OSError as err:
+            if err.errno == errno.EXDEV:
+                return None
+            raise self._not_written(filename, err) from err
+        finally:
+            if not done:
+                staged.give_back()
+        return staged
+
+    def clear_abandoned(self, context):
+        """Remove the files that waited for commits of processes that were killed.
+
+        Parameters
+        ----------
+        context : Context
+            The store.
+        """
+        for desk in abandoned_desks(self.incoming):
+            for path in desk.iterdir():
+                if path.stat().st_nlink > 1:
+                    self._take_out(path, context.session)
+            shutil.rmtree(desk, ignore_errors=True)
+
+    def _take_out(self, path, session):
+        """Remove a file from its place where the commit that had put it there has not landed."""
+        sha256 = sha256_of(path)[0]
+        for final in list(self.place(path.name, sha256).parent.glob("*")):
+            if final.samefile(path):
+                # Under the lock, so that nobody else begins to use it meanwhile.
+                with session.lock.held():
+                    session.begin()
+                    self.unlink_unused([(final.name, sha256)], session)
 
     def unlink_unused(self, names, session):
         """Remove files that no object uses any more; called after a deletion has landed.
@@ -207,51 +205,7 @@ class FileStore:
             if not objects_with_file(session, filename, sha256):
                 path = self.place(filename, sha256)
                 path.unlink(missing_ok=True)
-                _remove_empty(path.parent)
-
-
-class _Desk:
-    """A folder in which one process keeps its files until they are committed."""
-
-    def __init__(self, incoming):
-        self.process = os.getpid()
-        self.folder = incoming / uuid.uuid4().hex
-        self.folder.mkdir(mode=0o700)
-        self._descriptor = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        weakref.finalize(self, _clear_desk, self.folder, self._descriptor, self.process)
-
-
-def _clear_desk(folder, descriptor, process):
-    os.close(descriptor)
-    if process == os.getpid():
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_in_use(desk):
-    """Tell whether the process that keeps its waiting files in a folder is alive.
-
-    Parameters
-    ----------
-    desk : pathlib.Path
-        A folder in ``incoming``.
-
-    Returns
-    -------
-    bool
-        False also where the folder is gone.
-    """
-    try:
-        descriptor = os.open(desk, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+                remove_empty(path.parent)
 
 
 class DataObject(DBObject):
@@ -260,6 +214,8 @@ class DataObject(DBObject):
     # Where the file of a new object lies, and the copy of it that waits for the commit.
     _local_path = None
     _staged_file = None
+    # Of a file that may be moved: its size and the time of its last change.
+    _movable = None
 
     abstract = True
 
@@ -286,9 +242,18 @@ class DataObject(DBObject):
         self.sha256, self.size = sha256_of(path)
         object.__setattr__(self, "_local_path", path)
         object.__setattr__(self, "_staged_file", None)
+        object.__setattr__(self, "_movable", None)
+
+    def give_file(self):
+        """Let the commit move the attached file into the store, instead of copying it.
+
+        A commit that fails puts it back.
+        """
+        found = self._local_path.stat()
+        object.__setattr__(self, "_movable", (found.st_size, found.st_mtime_ns))
 
     def prepare_files(self, context):
-        """Copy the file into the store's folder, before the lock is taken.
+        """Copy or move the file into the store's folder, before the lock is taken.
 
         Parameters
         ----------
@@ -312,20 +277,31 @@ class DataObject(DBObject):
             raise FileStoreError(msg, remedy="Type: obj.attach('path/to/file.fits')")
         kept = self._staged_file
         final = context.files.place(self.filename, self.sha256)
-        if kept is not None and kept.final == final and kept.temporary.exists():
+        if kept is not None and kept.final == final and kept.is_there():
             return [kept]
         if not local.exists():
             msg = f"The file {local} of {self!r} has vanished."
             raise FileStoreError(msg, remedy="Make the object again.")
-        staged, sha256, size = context.files.stage(local, self.filename)
-        if sha256 != self.sha256:
-            staged.settle()
-            msg = f"The file {local} has changed since it was attached to {self!r}."
-            raise FileStoreError(msg, remedy="Attach it again, or make the object again.")
-        self.size = size
-        self.globalname = f"{sha256[:2]}/{sha256[2:18]}/{self.filename}"
+        staged = self._moved(context.files) or self._copied(context.files)
+        self.globalname = f"{self.sha256[:2]}/{self.sha256[2:18]}/{self.filename}"
         object.__setattr__(self, "_staged_file", staged)
         return [staged]
+
+    def _moved(self, files):
+        """Move the file where it was given to the store and is as it was; else give None."""
+        found = self._local_path.stat()
+        if self._movable != (found.st_size, found.st_mtime_ns):
+            return None
+        return files.take(self._local_path, self.filename, self.sha256)
+
+    def _copied(self, files):
+        """Copy the file, and make sure that it is as it was when it was attached."""
+        staged, sha256, self.size = files.stage(self._local_path, self.filename)
+        if sha256 != self.sha256:
+            staged.settle()
+            msg = f"The file {self._local_path} has changed since it was attached to {self!r}."
+            raise FileStoreError(msg, remedy="Attach it again, or make the object again.")
+        return staged
 
     def stored_files(self, context):
         """Give (name, checksum) of the files in the store.
@@ -358,8 +334,11 @@ class DataObject(DBObject):
             The file is not there.
         """
         local = self._local_path
-        if local is not None and not self.is_committed and local.exists():
-            return local
+        if local is not None and not self.is_committed:
+            kept = self._staged_file
+            for path in (local, None if kept is None else kept.temporary):
+                if path is not None and path.exists():
+                    return path
         if self.sha256 is None:
             msg = f"{self!r} has no file."
             raise FileStoreError(msg)

@@ -40,7 +40,8 @@ def find_by_id(session, cls, text):
             f"{text!r} is not an object_id: it has 32 hexadecimal digits, "
             f"of which at least the first or the last 8 are needed."
         )
-        raise AweLookupError(msg)
+        remedy = f"All objects: {cls.__name__}.select_all(); one: {cls.__name__}.get(NAME=VALUE)."
+        raise AweLookupError(msg, remedy=remedy)
     session.ensure()
     hits = []
     extents = [extent for _, extent in session.extents_of(cls)]

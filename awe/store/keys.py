@@ -4,12 +4,13 @@ import datetime
 import operator
 import warnings
 
-from awe.base.errors import AweError, AweTypeError, AweWarning
+from awe.base.errors import AweTypeError, AweWarning
 from awe.base.utc import to_utc
 from awe.store import expressions as ex
 from awe.store.attributes import Attribute, Path
 from awe.store.columns_scalar import pattern_of
 from awe.store.kind import to_python
+from awe.store.late_keys import value_under
 from awe.store.terms import missing_parentheses
 
 __all__ = ["KeyAttribute", "KeyTerm", "column_of_key"]
@@ -18,7 +19,8 @@ __all__ = ["KeyAttribute", "KeyTerm", "column_of_key"]
 class KeyAttribute(Attribute):
     """A key of a dict attribute that the class keeps as a column.
 
-    Declared by ``key_columns = {'header': {'RA': float}}`` in the class.
+    Declared by ``key_columns = {'header': {'RA': float}}`` in the class. Of objects that were
+    stored before it was declared the dicts are read, until ``awe reindex`` makes the column.
 
     Parameters
     ----------
@@ -40,11 +42,7 @@ class KeyAttribute(Attribute):
 
     def value_in(self, mapping):
         """Give the value under the key in its own type, None where it is of another."""
-        value = None if mapping is None else mapping.get(self.key)
-        try:
-            return self.kind.coerce(value, self.name)
-        except AweError:
-            return None
+        return value_under(self.key, self.kind, mapping)
 
 
 def column_of_key(path, key):

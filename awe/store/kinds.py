@@ -387,8 +387,8 @@ def kind_of(declared, where):
     ----------
     declared : type, str or list of one of these
         bool, int, float, str, datetime; a persistent class or its name; a class of owned
-        records; dict, numpy.ndarray, `Table`; or a list with one of the scalars, classes or
-        owned records in it.
+        records; dict, numpy.ndarray, `Table`; a list with one of the scalars, classes or
+        owned records in it; or a kind of the author's own, a subclass of `Kind`.
     where : str
         The class and attribute, for the error.
 
@@ -409,6 +409,8 @@ def kind_of(declared, where):
         return _SCALARS[declared]()
     if declared in _CHILDREN:
         return _CHILDREN[declared]()
+    if isinstance(declared, type) and issubclass(declared, Kind):
+        return declared()
     if isinstance(declared, type) and getattr(declared, "_is_owned_record", False):
         return OwnedKind(declared)
     if isinstance(declared, type) and getattr(declared, "_is_persistent_class", False):

@@ -1,11 +1,12 @@
 """Kinds whose values are records of their own: dicts, arrays and tables."""
 
-import types
+from collections.abc import Mapping
 
 import numpy as np
 
 from awe.base.errors import AweTypeError
 from awe.store import plain
+from awe.store.coded import Codec, register_codec, thaw, to_frozen, unpack_frozen
 from awe.store.kind import Kind
 
 __all__ = ["ArrayKind", "ChildKind", "DictKind", "Table", "TableKind"]
@@ -34,7 +35,7 @@ class ChildKind(Kind):
 
 
 class DictKind(ChildKind):
-    """A mapping of texts to plain values."""
+    """A mapping of texts to plain values, tables, and what else there is a codec for."""
 
     spec = "dict"
     takes = "a dict of plain values"
@@ -45,38 +46,21 @@ class DictKind(ChildKind):
             return None
         if not hasattr(value, "items"):
             return self.wrong(value, where)
-        return _read_only(plain.to_plain(value, where))
+        frozen = to_frozen(value, where)
+        # A table by itself is a mapping of its columns.
+        return frozen if isinstance(frozen, Mapping) else to_frozen(dict(value.items()), where)
 
     def pack(self, value):
         """Give the bytes of the dict."""
-        return plain.dumps(_thaw(value))
+        return plain.dumps(thaw(value))
 
     def unpack(self, data):
         """Give the dict as a read-only view."""
-        return _read_only(plain.loads(data))
+        return unpack_frozen(plain.loads(data))
 
     def editable(self, value):
         """Give a dict of the same items."""
         return dict(value or {})
-
-
-def _read_only(value):
-    if isinstance(value, dict):
-        items = value.items()
-        return types.MappingProxyType(
-            {k: v if type(v) in plain.SCALARS else _read_only(v) for k, v in items}
-        )
-    if isinstance(value, tuple):
-        return tuple(_read_only(v) for v in value)
-    return value
-
-
-def _thaw(value):
-    if isinstance(value, types.MappingProxyType):
-        return {k: v if type(v) in plain.SCALARS else _thaw(v) for k, v in value.items()}
-    if isinstance(value, tuple):
-        return tuple(_thaw(v) for v in value)
-    return value
 
 
 class ArrayKind(ChildKind):
@@ -182,3 +166,59 @@ def _unpack_column(packed):
     if mask is None:
         return Column(values, **extra)
     return MaskedColumn(values, mask=np.ndarray(shape, bool, mask), **extra)
+
+
+class _TableCodec(Codec):
+    """Lets a dict hold astropy Tables."""
+
+    name = "table"
+
+    def takes(self, type_):
+        """Tell whether a type is astropy's Table, which need not be imported for that."""
+        return any(
+            c.__name__ == "Table" and c.__module__.startswith("astropy.") for c in type_.__mro__
+        )
+
+    def freeze(self, value, where):
+        """Give a copy."""
+        return TableKind().coerce(value, where)
+
+    def give(self, value):
+        """Give a copy."""
+        return value.copy()
+
+    def pack(self, value):
+        """Give the bytes that an attribute of tables has."""
+        return TableKind().pack(value)
+
+    def unpack(self, packed):
+        """Give a new table."""
+        return TableKind().unpack(packed)
+
+
+class _ArrayCodec(Codec):
+    """Lets a dict hold NumPy arrays of numbers."""
+
+    name = "array"
+
+    def takes(self, type_):
+        """Tell whether a type is that of arrays."""
+        return type_ is np.ndarray
+
+    def freeze(self, value, where):
+        """Give a copy that is not writeable; an array of texts becomes a tuple."""
+        if value.dtype.kind not in "biufcMm":
+            return plain.to_plain(value, where)
+        return ArrayKind().coerce(value, where)
+
+    def pack(self, value):
+        """Give the bytes that an attribute of arrays has."""
+        return ArrayKind().pack(value)
+
+    def unpack(self, packed):
+        """Give the array, not writeable."""
+        return ArrayKind().unpack(packed)
+
+
+register_codec(_TableCodec())
+register_codec(_ArrayCodec())

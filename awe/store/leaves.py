@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from awe.store.columns import ListColumn
+from awe.base import hooks
+from awe.store.columns import ListColumn, NumberColumn
 from awe.store.session import ROW_BITS
 
-__all__ = ["DomainTerm", "Leaf", "ListLeaf", "LoadedLeaf", "RowsTerm"]
+__all__ = ["DomainTerm", "Hooked", "Leaf", "ListLeaf", "LoadedLeaf", "RowsTerm"]
 
 
 class DomainTerm:
@@ -63,8 +64,12 @@ class Leaf:
         self.op = op
         self.value = value
         self._ends = None
+        self._is_one = False
         if isinstance(value, np.ndarray) and len(value):
             self._ends = (value[0].item(), value[-1].item())
+            self._is_one = len(value) == 1
+        # Rows that are looked for have values from here to there.
+        self._span = (value, value) if op == "==" else self._ends
 
     def share(self, block):
         """Estimate which part of a block's rows is left, from 0 to 1."""
@@ -72,6 +77,19 @@ class Leaf:
         if self._ends is None or zone is None or zone[0] is None:
             return 0.5 if self.op == "==" else 1.0
         return min(1.0, len(self.value) / (zone[1] - zone[0] + 1))
+
+    def among(self, blocks):
+        """Give the blocks of which the zones do not rule out rows with a value looked for."""
+        if self._span is None:
+            return blocks
+        column, (first, last) = self.column, self._span
+        kept = []
+        for block in blocks:
+            zone = block.zone(column)
+            # None does not compare; who looks closer finds out.
+            if zone is None or zone[0] is None or (zone[0] <= last and first <= zone[1]):
+                kept.append(block)
+        return kept
 
     def glance(self, block):
         """Decide by the zone alone where that is possible, else give None."""
@@ -81,8 +99,11 @@ class Leaf:
         low, high, missing, _ = zone
         if low is None:
             return False
-        if self._ends is not None and (high < self._ends[0] or self._ends[1] < low):
-            return False
+        if self._ends is not None:
+            if high < self._ends[0] or self._ends[1] < low:
+                return False
+            if self._is_one:
+                return True if low == high and not missing else None
         if self.op == "has":
             return None if missing else True
         verdict = _zone_verdict(self.op, self.value, low, high)
@@ -94,6 +115,17 @@ class Leaf:
         """Give True, False or the mask of rows."""
         quick = self.glance(block)
         return self.look(block) if quick is None else quick
+
+    def run(self, block):
+        """Give the slice of the rows with one value, where they stand together, else None."""
+        if self.op == "==":
+            value = self.value
+        elif self._is_one:
+            value = self._ends[0]
+        else:
+            return None
+        column = block.column(self.column)
+        return column.run(value) if isinstance(column, NumberColumn) else None
 
     def look(self, block):
         """Give the mask of rows where a glance did not decide."""
@@ -189,6 +221,26 @@ class RowsTerm:
         mask = np.zeros(block.count, bool)
         mask[self._numbers[low:high] - first] = True
         return mask
+
+
+class Hooked:
+    """The condition to be among objects that a higher room knows.
+
+    Parameters
+    ----------
+    name : str
+        The hook: called with the session it gives the objects' numbers, sorted.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    def bind(self, session):
+        """Give the condition ready for one snapshot."""
+        return RowsTerm(hooks.call(self.name, session))
+
+    def __str__(self):
+        return self.name
 
 
 class LoadedLeaf:

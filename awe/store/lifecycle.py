@@ -112,9 +112,11 @@ class Lifecycle:
             for obj in doomed:
                 self._check_may_delete(obj)
             told = [repr(o) for o in doomed]
-            for obj in doomed:
+            # What names an object may hang on another that goes before it.
+            names = [o.summary() for o in doomed]
+            for obj, name in zip(doomed, names, strict=True):
                 files = obj.stored_files(self)
-                writer.delete(obj, why)
+                writer.delete(obj, name, why)
                 writer.after(lambda files=files: self.files.unlink_unused(files, self.session))
         return told
 

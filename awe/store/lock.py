@@ -65,10 +65,13 @@ class AdvisoryLock:
     ----------
     url : str
         The store's address.
+    timeout : float, optional
+        Seconds to wait for other writers. The default is 600.
     """
 
-    def __init__(self, url):
+    def __init__(self, url, timeout=600.0):
         self.url = url
+        self.timeout = timeout
 
     @contextlib.contextmanager
     def held(self):
@@ -76,8 +79,24 @@ class AdvisoryLock:
         connection = connect_postgresql(self.url)
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_KEY,))
+                self._wait(cursor)
                 yield
         finally:
             # Closing the session releases the lock, whatever happened.
             connection.close()
+
+    def _wait(self, cursor):
+        from psycopg2.errors import LockNotAvailable
+
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, false)", (f"{self.timeout * 1000:.0f}ms",)
+        )
+        try:
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_KEY,))
+        except LockNotAvailable:
+            msg = (
+                "Another process has held the write lock of the team's store for "
+                f"{self.timeout:g} s; nothing was stored."
+            )
+            remedy = "Look who: SELECT * FROM pg_locks WHERE locktype = 'advisory'"
+            raise StoreError(msg, remedy=remedy) from None

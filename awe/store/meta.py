@@ -1,34 +1,41 @@
 """How a persistent class is made of its declarations."""
 
-from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, did_you_mean
+from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, NoAttributeError
 from awe.store import current, registry
 from awe.store.attributes import Attribute, InverseAttribute
 from awe.store.keys import KeyAttribute
 from awe.store.kinds import DictKind
+from awe.store.othernames import here_it_is
 from awe.store.shapes import Shapes
 from awe.store.terms import QUERY_METHODS
 
 __all__ = ["DBMeta", "RecordMeta"]
 
 
+def _own(base):
+    """Give the attributes that a class declares itself."""
+    known = base.__dict__.get("_own_attributes")
+    if known is not None:
+        return known
+    return {n: v for n, v in base.__dict__.items() if isinstance(v, Attribute)}
+
+
 def _collect(cls):
     """Give the attributes of a class, those of its bases first."""
     found = {}
     for base in reversed(cls.__mro__):
-        for name, value in base.__dict__.items():
-            if isinstance(value, Attribute):
-                found[name] = value
-            elif name in found:
-                del found[name]
+        own = _own(base)
+        for name in [n for n in found if n in base.__dict__ and n not in own]:
+            del found[name]
+        found.update(own)
     return found
 
 
-def _resolve(cls, namespace):
+def _resolve(cls, own):
     """Find the kinds of what a class declares itself, and refuse names that cannot be."""
-    for attribute in namespace.values():
-        if isinstance(attribute, Attribute):
-            _check_name(cls, attribute)
-            attribute.resolve()
+    for attribute in own.values():
+        _check_name(cls, attribute)
+        attribute.resolve()
 
 
 class RecordMeta(type):
@@ -36,7 +43,8 @@ class RecordMeta(type):
 
     def __init__(cls, name, bases, namespace):
         super().__init__(name, bases, namespace)
-        _resolve(cls, namespace)
+        cls._own_attributes = _own(cls)
+        _resolve(cls, cls._own_attributes)
         cls._attributes = _collect(cls)
         for attribute in cls._attributes.values():
             if attribute.kind.child or isinstance(attribute, InverseAttribute):
@@ -54,7 +62,8 @@ class DBMeta(type):
 
     def __init__(cls, name, bases, namespace):
         super().__init__(name, bases, namespace)
-        _resolve(cls, namespace)
+        cls._own_attributes = _own(cls)
+        _resolve(cls, cls._own_attributes)
         declared = _collect(cls)
         cls._inverses = {n: a for n, a in declared.items() if isinstance(a, InverseAttribute)}
         cls._attributes = {n: a for n, a in declared.items() if n not in cls._inverses}
@@ -92,9 +101,12 @@ class DBMeta(type):
     def __getattr__(cls, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        known = [*cls.__dict__.get("_attributes", ()), *cls.__dict__.get("_inverses", ())]
-        msg = f"{cls.__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
-        raise AweAttributeError(msg)
+
+        def tell():
+            known = [*cls.__dict__.get("_attributes", ()), *cls.__dict__.get("_inverses", ())]
+            return f"{cls.__name__} has no attribute {name!r}{here_it_is(cls, name, known)}"
+
+        raise NoAttributeError(tell)
 
     def __setattr__(cls, name, value):
         if name in cls.__dict__.get("_attributes", ()) or name in cls.__dict__.get("_inverses", ()):
@@ -140,8 +152,8 @@ def _unique_sets(cls):
     """Give what must be unique: tuples of attribute names, with the class that declared it."""
     found = []
     for base in reversed(cls.__mro__):
-        for name, value in base.__dict__.items():
-            if isinstance(value, Attribute) and value.unique:
+        for name, value in _own(base).items():
+            if value.unique:
                 found.append((base.__name__, (name,)))
         for names in base.__dict__.get("unique_together", ()):
             for name in names:

@@ -6,6 +6,7 @@ from awe.base.errors import (
     AweLookupError,
     AwePermissionError,
     AweTypeError,
+    NoAttributeError,
     did_you_mean,
 )
 from awe.base.utc import from_microseconds
@@ -15,6 +16,7 @@ from awe.store.ids import new_object_id
 from awe.store.inverse import inverse_value, set_inverse, take_over, unsaved
 from awe.store.kinds import ListKind
 from awe.store.meta import DBMeta
+from awe.store.othernames import here_it_is
 from awe.store.owned import OwnedRecord
 from awe.store.placeholders import Restricted
 from awe.store.recorded import Recorded
@@ -199,10 +201,12 @@ class DBObject(Recorded, metaclass=DBMeta):
 
     @classmethod
     def _no_attribute(cls, name):
-        methods = [n for n in object.__dir__(cls) if n[0] != "_" and n not in ("abstract", "mro")]
-        known = [*cls._attributes, *cls._inverses, *methods]
-        msg = f"{cls.__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
-        return AweAttributeError(msg)
+        def tell():
+            names = [n for n in object.__dir__(cls) if n[0] != "_" and n not in ("abstract", "mro")]
+            known = [*cls._attributes, *cls._inverses, *names]
+            return f"{cls.__name__} has no attribute {name!r}{here_it_is(cls, name, known)}"
+
+        return NoAttributeError(tell)
 
     # --- identity ---
 
@@ -329,7 +333,10 @@ class DBObject(Recorded, metaclass=DBMeta):
 
     def info(self):
         """Print all attributes with units, links and lineage."""
-        print(hooks.call("info", self))
+        hooks.call("info", self)
+
+    def _repr_html_(self):
+        return hooks.call("html", self) if hooks.is_known("html") else None
 
     def summary(self):
         """Give the words that tell which object it is, for `repr`.

@@ -6,9 +6,8 @@ from awe.store.meta import RecordMeta
 __all__ = ["OwnedRecord"]
 
 
-def _hold(record, values):
-    """Keep the values of the fields, in the order of their declaration."""
-    object.__setattr__(record, "_held", values)
+# The class's own would refuse.
+_setattr = object.__setattr__
 
 
 class OwnedRecord(metaclass=RecordMeta):
@@ -25,7 +24,7 @@ class OwnedRecord(metaclass=RecordMeta):
     def __init__(self, **values):
         shape = self._shapes.find(values)
         if shape is not None and shape.is_whole and not shape.others:
-            _hold(self, tuple(values.values()))
+            _setattr(self, "_held", tuple(values.values()))
             return
         known = self._attributes
         if not values.keys() <= known.keys():
@@ -36,12 +35,12 @@ class OwnedRecord(metaclass=RecordMeta):
             coerce(values[name], where) if name in values else initial()
             for name, coerce, where, initial in self._takers
         ]
-        _hold(self, tuple(made))
+        _setattr(self, "_held", tuple(made))
 
     @classmethod
     def _from_values(cls, values):
         record = object.__new__(cls)
-        _hold(record, values)
+        _setattr(record, "_held", values)
         return record
 
     @property

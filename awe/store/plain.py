@@ -8,7 +8,7 @@ import numpy as np
 
 from awe.base.errors import AweError, AweTypeError
 
-__all__ = ["SCALARS", "HostileRecordError", "dumps", "dumps_exact", "loads", "to_plain"]
+__all__ = ["DAMAGES", "SCALARS", "HostileRecordError", "dumps", "dumps_exact", "loads", "to_plain"]
 
 
 # What is written as it is; the test of a type costs less than a call.
@@ -113,13 +113,13 @@ def loads(data):
     """
     try:
         return _PlainUnpickler(io.BytesIO(data)).load()
-    except _DAMAGES as err:
+    except DAMAGES as err:
         msg = f"A record of the store is damaged ({type(err).__name__}: {err})."
         raise HostileRecordError(msg, remedy="Run `awe verify`, and restore a backup.") from err
 
 
 # What the pickle module says that it raises on bytes that are no pickle.
-_DAMAGES = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError,
+DAMAGES = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError,
             TypeError, ValueError, OverflowError, MemoryError)  # fmt: skip
 
 

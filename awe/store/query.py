@@ -3,6 +3,7 @@
 import itertools
 import operator
 
+from awe.base import hooks
 from awe.base.errors import (
     AweAttributeError,
     AweIndexError,
@@ -124,6 +125,17 @@ class Query:
         """
         user = current.context().get_current_user()
         return self._narrow(ex.Scope("creator", user._packed, f"user {user.name}"))
+
+    def not_suspect(self):
+        """Leave out what hangs on something that people judged bad.
+
+        Returns
+        -------
+        Query
+            A new query; what it leaves out has its reasons in ``why_suspect()``.
+        """
+        suspect = ex.Hooked("suspect")
+        return Query(self._cls, ex.And([self._condition, ex.Not(suspect)]), self._order)
 
     def _narrow(self, scope):
         self._condition = ex.And([self._condition, scope])
@@ -255,7 +267,8 @@ class Query:
         Parameters
         ----------
         *names : str
-            Attributes such as 'DATE_OBS', 'filter.name', 'imstat.max'.
+            Attributes such as 'DATE_OBS', 'filter.name', 'imstat.max', and keys of dicts such as
+            "header['EXPTIME']"; for a key without a column each object is read.
 
         Returns
         -------
@@ -266,6 +279,23 @@ class Query:
             msg = "table() takes the names of attributes, such as q.table('DATE_OBS')."
             raise AweTypeError(msg)
         return results.table(current.session(), self._cls, self._rows(), names)
+
+    def values(self, *names):
+        """Give attributes of all objects as plain values, straight from the columns.
+
+        Parameters
+        ----------
+        *names : str
+            Attributes such as 'DATE_OBS', 'filter.name'.
+
+        Returns
+        -------
+        list of tuple
+            One for each object; None where a value is missing.
+        """
+        paths = [results.named_path(self._cls, name) for name in names]
+        rows, session = self._rows(), current.session()
+        return results.plain_values(session, rows, paths)
 
     def stats(self, name):
         """Give count, least, greatest, mean, median and standard deviation.
@@ -281,7 +311,98 @@ class Query:
             None and NaN are counted apart and otherwise ignored.
         """
         path = results.named_path(self._cls, name)
+        results.check_column(path, "stats")
         return aggregates.statistics(current.session(), self._cls, self._rows(), path)
+
+    def inspect(self, *, save=None, block=None, mask=False, blink=False):
+        """Look at the frames of the query side by side, or in turn; the first 24.
+
+        Parameters
+        ----------
+        save : str or os.PathLike, optional
+            File for the picture. By default a window is opened where there is a screen.
+        block : bool, optional
+            Whether to wait until the window is closed. By default in scripts only.
+        mask : bool, optional
+            Whether bad pixels are marked by colour from the beginning. The default is False.
+        blink : bool, optional
+            Whether they are shown in turn, with the key ``b``. The default is False.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The picture that ``save`` names.
+        """
+        picture = hooks.call("inspect", self, save=save, block=block, mask=mask, blink=blink)
+        return None if save is None else picture
+
+    def plot(self, x, y=None, *, by=None, save=None, block=None):
+        """Draw one attribute against another; a click on a point prints its object.
+
+        Parameters
+        ----------
+        x, y : str
+            Attributes such as 'DATE_OBS', 'imstat.median', or of a class that links here or is
+            linked to: 'ProcessedExposure.seeing'. One alone is drawn against time.
+        by : str, optional
+            The attribute that decides the colour. By default all are alike.
+        save : str or os.PathLike, optional
+            File for the picture. By default a window is opened where there is a screen.
+        block : bool, optional
+            Whether to wait until the window is closed. By default in scripts only.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The picture that ``save`` names.
+        """
+        picture = hooks.call("plot", self, x, y, by=by, save=save, block=block)
+        return None if save is None else picture
+
+    def hist(self, name, *, bins=None, by=None, log=None, save=None, block=None):
+        """Draw how often the values of an attribute occur.
+
+        Parameters
+        ----------
+        name : str
+            The attribute: a number or time in bins, of anything else a bar for each value.
+        bins : int, optional
+            Number of bins. By default as many as the values need.
+        by : str, optional
+            The attribute that decides the colour. By default all are alike.
+        log : bool, optional
+            Whether the axis of values is logarithmic. By default where they span a wide range.
+        save, block : optional
+            As for `plot`.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The picture that ``save`` names.
+        """
+        options = {"bins": bins, "by": by, "log": log, "save": save, "block": block}
+        picture = hooks.call("hist", self, name, **options)
+        return None if save is None else picture
+
+    def sky(self, *, ra=None, dec=None, by=None, save=None, block=None):
+        """Draw the positions on the sky, of frames with world coordinates their outlines.
+
+        Parameters
+        ----------
+        ra, dec : str, optional
+            Attributes with the position in degrees. By default those that the class has.
+        by : str, optional
+            The attribute that decides the colour. By default all are alike.
+        save, block : optional
+            As for `plot`.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The picture that ``save`` names.
+        """
+        picture = hooks.call("sky", self, ra=ra, dec=dec, by=by, save=save, block=block)
+        return None if save is None else picture
 
     def explain(self):
         """Print how many objects remain after each condition, and which one left none."""
@@ -310,6 +431,9 @@ class Query:
             number = results.count(session, self._cls, ex.And(before))
             counts.append((text, number))
         return counts
+
+    def _repr_html_(self):
+        return hooks.call("html", self) if hooks.is_known("html") else None
 
     def __repr__(self):
         return f"<Query on {self._cls.__name__}: {self._condition}; {len(self)} objects>"

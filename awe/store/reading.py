@@ -27,17 +27,22 @@ class ReadingStorage:
     ----------
     path : pathlib.Path
         The file ``main.sqlite3`` of the store.
+    still : bool, optional
+        Whether it is a copy that nobody writes, so that nothing at all is done to its folder.
+        The default is False.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, *, still=False):
         self._path = path
+        self._still = still
         self._database = None
         self._last = 0
         self._instances = weakref.WeakSet()
 
     def _connected(self):
         if self._database is None:
-            url = f"{self._path.absolute().as_uri()}?mode=rw"
+            how = "mode=ro&immutable=1" if self._still else "mode=rw"
+            url = f"{self._path.absolute().as_uri()}?{how}"
             self._database = sqlite3.connect(
                 url, uri=True, isolation_level=None, timeout=_PATIENCE, check_same_thread=False
             )
@@ -52,7 +57,7 @@ class ReadingStorage:
         ReadingStorage
             For one connection of ZODB.
         """
-        instance = ReadingStorage(self._path)
+        instance = ReadingStorage(self._path, still=self._still)
         self._instances.add(instance)
         return instance
 

@@ -5,15 +5,18 @@ pages, and their values once more as columns in segments; a page or a column is 
 """
 
 import importlib
+import zlib
 
 from persistent import Persistent
 from persistent.mapping import PersistentMapping
 
 from awe.store import plain
 from awe.store.packing import pack_column, unpack_column
+from awe.store.row import Row
 
 __all__ = [
     "DELETED",
+    "OLDEST_VERSION",
     "PAGE_ROWS",
     "STORE_VERSION",
     "VOCABULARY",
@@ -26,77 +29,20 @@ __all__ = [
     "Page",
     "Row",
     "Segment",
+    "Shelf",
     "StoreRoot",
     "Tree",
     "Unique",
 ]
 
-STORE_VERSION = 2
+STORE_VERSION = 3
+# In stores of version 2 the pages of a class hang on a BTree; they are read and written as such.
+OLDEST_VERSION = 2
 PAGE_ROWS = 32
+# How many records hang on one node of `Shelf`.
+_WIDTH = 128
 DELETED = 0
 VOCABULARY = 1
-
-
-class Row:
-    """One object's row in a page.
-
-    Parameters
-    ----------
-    layout : int
-        Which of the class's layouts the payload has.
-    object_id : bytes
-        The 16 bytes of the UUID.
-    domain : int
-        Creator, project and level, as a number in `Domains`.
-    serial : int
-        Counts all objects of the store in the order of commit.
-    committed : int
-        Store time of the commit, microseconds UTC.
-    payload : bytes
-        The raw values, as `awe.store.plain` writes them.
-    raws : tuple, optional
-        The same values, where they are at hand.
-    """
-
-    __slots__ = ("committed", "domain", "layout", "object_id", "payload", "raws", "serial")
-
-    def __init__(self, layout, object_id, domain, serial, committed, payload, raws=None):
-        self.layout = layout
-        self.object_id = object_id
-        self.domain = domain
-        self.serial = serial
-        self.committed = committed
-        self.payload = payload
-        self.raws = raws
-
-    def values(self):
-        """Give the raw values as a tuple.
-
-        Returns
-        -------
-        tuple
-            In the order of the layout.
-        """
-        if self.raws is None:
-            self.raws = plain.loads(self.payload)
-        return self.raws
-
-    def plain(self):
-        """Give what the page keeps of the row.
-
-        Returns
-        -------
-        tuple
-            Numbers and bytes.
-        """
-        return (
-            self.layout,
-            self.object_id,
-            self.domain,
-            self.serial,
-            self.committed,
-            self.payload,
-        )
 
 
 class Page(Persistent):
@@ -105,16 +51,25 @@ class Page(Persistent):
     def __init__(self):
         self.children = None
         self._blob = plain.dumps(())
+        self._checksum = None
         self._v_rows = []
 
     def __getstate__(self):
         rows = self.__dict__.get("_v_rows")
         if rows is None:
-            return (self._blob, self.children)
-        return (plain.dumps(tuple(None if r is None else r.plain() for r in rows)), self.children)
+            return (self._blob, self.children, self._checksum)
+        blob = plain.dumps(tuple(None if r is None else r.plain() for r in rows))
+        return (blob, self.children, zlib.crc32(blob))
 
     def __setstate__(self, state):
-        self._blob, self.children = state
+        # Records of version 2 have no checksum.
+        self._blob, self.children, self._checksum = state if len(state) == 3 else (*state, None)
+
+    @property
+    def is_intact(self):
+        """Whether the bytes that were read are those that were written, as far as can be told."""
+        self._p_activate()
+        return self._checksum in (None, zlib.crc32(self._blob))
 
     @property
     def rows(self):
@@ -128,7 +83,11 @@ class Page(Persistent):
         self._p_activate()
         rows = self.__dict__.get("_v_rows")
         if rows is None:
-            rows = [None if r is None else Row(*r) for r in plain.loads(self._blob)]
+            try:
+                rows = [None if r is None else Row(*r) for r in plain.loads(self._blob)]
+            except TypeError as err:
+                msg = f"A record of the store is damaged: it has no rows ({err})."
+                raise plain.HostileRecordError(msg, remedy="Restore a backup.") from err
             self._v_rows = rows
         return rows
 
@@ -163,12 +122,19 @@ class Child(Persistent):
 
     def __init__(self, data):
         self.data = data
+        self._checksum = zlib.crc32(data)
 
     def __getstate__(self):
-        return self.data
+        return (self.data, self._checksum)
 
     def __setstate__(self, state):
-        self.data = state
+        self.data, self._checksum = state if isinstance(state, tuple) else (state, None)
+
+    @property
+    def is_intact(self):
+        """Whether the bytes that were read are those that were written, as far as can be told."""
+        self._p_activate()
+        return self._checksum in (None, zlib.crc32(self.data))
 
 
 class ColumnRecord(Persistent):
@@ -293,6 +259,59 @@ class Tree(Persistent):
         self.tree = getattr(importlib.import_module(f"BTrees.{name}"), name)()
 
 
+class Shelf(Persistent):
+    """Records that are numbered without gaps, as the leaves of a tree that grows at its end.
+
+    Parameters
+    ----------
+    height : int, optional
+        How many levels lie between this node and the records. The default is 0: none.
+    """
+
+    def __init__(self, height=0):
+        self._height = height
+        self._below = ()
+
+    def get(self, number):
+        """Give a record, or None where there is no such number.
+
+        Parameters
+        ----------
+        number : int
+            From 0.
+
+        Returns
+        -------
+        Persistent or None
+            The record.
+        """
+        at, rest = divmod(number, _WIDTH**self._height)
+        if not 0 <= at < len(self._below):
+            return None
+        return self._below[at].get(rest) if self._height else self._below[at]
+
+    def __getitem__(self, number):
+        found = self.get(number)
+        if found is None:
+            raise KeyError(number)
+        return found
+
+    def __setitem__(self, number, record):
+        """Add the record that follows the last one."""
+        at, rest = divmod(number, _WIDTH**self._height)
+        if at == _WIDTH:
+            full = Shelf(self._height)
+            full._below = self._below
+            self._height, self._below = self._height + 1, (full,)
+            self[number] = record
+        elif not self._height:
+            self._below = (*self._below, record)
+        else:
+            if at == len(self._below):
+                self._below = (*self._below, Shelf(self._height - 1))
+            self._below[at][rest] = record
+
+
 class Extent(Persistent):
     """All objects of one class: their rows in pages, the older ones also in segments.
 
@@ -315,14 +334,14 @@ class Extent(Persistent):
         self.code = code
         self.count = 0
         self.in_segments = 0
-        self._pages = Tree("L")
+        self._pages = Shelf()
         self._last_pages = {}
         self.segments = ()
 
     @property
     def pages(self):
-        """All pages by row number // `PAGE_ROWS`, a LOBTree."""
-        return self._pages.tree
+        """All pages by row number // `PAGE_ROWS`."""
+        return self._pages.tree if isinstance(self._pages, Tree) else self._pages
 
     def page(self, number):
         """Give a page; those of the tail without the tree of all.

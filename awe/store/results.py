@@ -5,11 +5,13 @@ import warnings
 
 import numpy as np
 
+from awe.base import hooks
 from awe.base.errors import AweTypeError, AweWarning
 from awe.store import expressions as ex
 from awe.store.attributes import InverseAttribute, attributes_behind, path_of
 from awe.store.blocks import blocks_of
 from awe.store.columns import NumberColumn, TextColumn, column_from_values, concatenate
+from awe.store.keyed import Keyed, array_under, keyed_path, values_under
 from awe.store.kinds import (
     BoolKind,
     DatetimeKind,
@@ -23,12 +25,15 @@ from awe.store.kinds import (
 from awe.store.session import ROW_BITS
 
 __all__ = [
+    "check_column",
     "check_scalar",
     "column_of",
     "count",
     "find",
+    "may_follow",
     "named_path",
     "objects",
+    "plain_values",
     "table",
     "warn_of_unknown",
 ]
@@ -61,8 +66,7 @@ def find(session, cls, condition, scope=None):
     extents = session.extents_of(cls)
     for _, extent in extents:
         base = extent.code << ROW_BITS
-        for block, answer in ex.matching(session, extent, bound):
-            rows = np.arange(block.count) if answer is True else np.flatnonzero(answer)
+        for block, rows in ex.rows_matching(session, extent, bound):
             parts.append(rows + (base + block.start))
             if len(extents) > 1:
                 serials.append(block.column("$serial").values[rows])
@@ -101,11 +105,9 @@ def count(session, cls, condition):
 
 def _count(session, cls, condition):
     bound = ex.And([ex.visible(session), condition.bind(session)])
-    total = 0
-    for _, extent in session.extents_of(cls):
-        for block, answer in ex.matching(session, extent, bound):
-            total += block.count if answer is True else int(np.count_nonzero(answer))
-    return total
+    extents = (extent for _, extent in session.extents_of(cls))
+    blocks = (b for extent in extents for b in bound.among(blocks_of(session, extent)))
+    return sum(map(bound.number, blocks))
 
 
 def objects(session, numbers):
@@ -149,6 +151,21 @@ def warn_of_unknown(session, cls):
             )
 
 
+def check_column(path, what):
+    """Raise where something has no column.
+
+    Parameters
+    ----------
+    path : Path or Keyed
+        What was named.
+    what : str
+        What was wanted, for the error.
+    """
+    if isinstance(path, Keyed):
+        msg = f"{what}: {path} is a key of which no column is kept."
+        raise AweTypeError(msg, remedy=f"Read it into a table: query.table({path.column!r})")
+
+
 def check_scalar(path, what):
     """Raise where an attribute cannot be sorted or summed.
 
@@ -159,6 +176,7 @@ def check_scalar(path, what):
     what : str
         What was wanted, for the error.
     """
+    check_column(path, what)
     scalar = (BoolKind, DatetimeKind, FloatKind, IntKind, StrKind)
     if not isinstance(path.kind, scalar) or isinstance(path.attribute, InverseAttribute):
         msg = f"{what} takes a number, text or time; {path} is a {path.attribute.type_text()}."
@@ -177,9 +195,12 @@ def named_path(cls, name):
 
     Returns
     -------
-    Path
-        From the class on.
+    Path or Keyed
+        From the class on; `Keyed` for a key of a dict of which no column is kept.
     """
+    keyed = keyed_path(cls, name)
+    if keyed is not None:
+        return keyed
     path = getattr(name, "_path", None)
     if path is None and isinstance(name, str):
         return path_of(cls, name.removeprefix(f"{cls.__name__}."))
@@ -215,7 +236,7 @@ def column_of(session, numbers, path):
     links = _leaf_column(session, numbers, link)
     wanted = links.values if links.nulls is None else links.values[~links.nulls]
     unique = _unique(wanted)
-    unique = unique[_followable(session, unique)]
+    unique = unique[may_follow(session, unique)]
     if len(unique) == 0:
         return column_from_values(_spec(rest.kind), [_nothing(rest)] * len(numbers))
     behind = column_of(session, unique, rest)
@@ -278,8 +299,21 @@ def _take_or_null(column, at, lost):
     return column_from_values(("list", taken.items.spec), values)
 
 
-def _followable(session, numbers):
-    """Tell of sorted object numbers which the user may see."""
+def may_follow(session, numbers):
+    """Tell of some objects which the user may see.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    numbers : numpy.ndarray of int64
+        Their numbers, sorted.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        One for each.
+    """
     seen = np.zeros(len(numbers), bool)
     may = ex.followable(session).allowed
     for _code, places, blocks in _by_block(session, numbers):
@@ -369,6 +403,10 @@ def table(session, cls, numbers, names):
     out = Table()
     for name in names:
         path = named_path(cls, name)
+        if isinstance(path, Keyed):
+            values, mask = array_under(values_under(session, numbers, path))
+            out[path.column] = MaskedColumn(values, mask=mask)
+            continue
         if isinstance(path.kind, OwnedKind) or path.kind.child:
             msg = f"{path} is a {path.attribute.type_text()}, which has no column of its own."
             raise AweTypeError(msg, remedy=_fields_hint(path))
@@ -379,7 +417,38 @@ def table(session, cls, numbers, names):
         out[path.column] = kind(
             values, unit=attribute.unit, description=attribute.doc, copy=False, **extra
         )
-    return out
+    # One that prints as large as the screen.
+    return hooks.call("table", out) if hooks.is_known("table") else out
+
+
+def plain_values(session, numbers, paths):
+    """Give attributes of objects as the user would read them, without loading the objects.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    numbers : numpy.ndarray of int64
+        The objects.
+    paths : list of Path
+        The attributes: numbers, texts and times, perhaps behind links.
+
+    Returns
+    -------
+    list of tuple
+        One for each object, None where a value is missing.
+    """
+    columns = []
+    for path in paths:
+        if isinstance(path, Keyed):
+            columns.append(values_under(session, numbers, path))
+            continue
+        check_scalar(path, "values")
+        raws = column_of(session, numbers, path).to_list()
+        if isinstance(path.kind, DatetimeKind):
+            raws = [path.kind.to_value(raw, session) for raw in raws]
+        columns.append(raws)
+    return list(zip(*columns, strict=True))
 
 
 def _fields_hint(path):

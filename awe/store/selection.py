@@ -7,6 +7,7 @@ from awe.store import current, results
 from awe.store import expressions as ex
 from awe.store.attributes import Path, path_of
 from awe.store.kinds import LinkKind, ListKind, StrKind
+from awe.store.othernames import here_it_is
 from awe.store.query import Query
 from awe.store.terms import Term
 
@@ -37,11 +38,12 @@ def select(cls, criteria):
 def _condition(cls, name, value):
     known = {**cls._attributes, **cls._inverses}
     if name not in known:
-        msg = f"{cls.__name__} has no attribute {name!r} to select by.{did_you_mean(name, known)}"
+        ending = here_it_is(cls, name, known)
+        msg = f"{cls.__name__} has no attribute {name!r} to select by{ending}"
         raise AweAttributeError(msg)
     term = Term(Path(cls, (known[name],)))
     if isinstance(known[name].kind, LinkKind) and isinstance(value, str):
-        term = term.name
+        term = getattr(term, naming_attribute(known[name].kind.target))
     if isinstance(value, str) and isinstance(term._path.kind, StrKind) and set(value) & set("*?"):
         return term.like(value)
     if isinstance(known[name].kind, ListKind):
@@ -49,6 +51,23 @@ def _condition(cls, name, value):
     if isinstance(value, (list, tuple)):
         return term.in_(value)
     return term == value
+
+
+def naming_attribute(cls):
+    """Give the attribute by which a text tells one object of a class from others.
+
+    Parameters
+    ----------
+    cls : type
+        The class at the end of a link.
+
+    Returns
+    -------
+    str
+        Its only unique text, such as 'target_name'; else 'name'.
+    """
+    unique = [n for n, a in cls._attributes.items() if a.unique and isinstance(a.kind, StrKind)]
+    return unique[0] if len(unique) == 1 and "name" not in cls._attributes else "name"
 
 
 def get(cls, criteria):
@@ -86,7 +105,7 @@ def _nearest(cls, criteria):
             continue
         path = path_of(cls, name)
         if isinstance(path.kind, LinkKind):
-            path = path.step("name")
+            path = path.step(naming_attribute(path.kind.target))
         if isinstance(path.kind, StrKind):
             hint = did_you_mean(value, values_of(path))
             if hint:

@@ -12,7 +12,7 @@ from awe.store import plain, registry
 from awe.store.catalog import Catalog
 from awe.store.lock import AdvisoryLock, FileLock
 from awe.store.numbers import ROW_BITS, code_of, pack, row_of
-from awe.store.records import PAGE_ROWS, STORE_VERSION, StoreRoot
+from awe.store.records import OLDEST_VERSION, PAGE_ROWS, STORE_VERSION, Extent, StoreRoot
 from awe.store.storage import (
     StoreError,
     is_storage_failure,
@@ -79,6 +79,7 @@ class Session(Catalog):
         self._schema_cache = {}
         self._layout_cache = {}
         self._answers = {}
+        self._answers_for = registry.generation
         self._manager = make_transaction_manager()
         self._open()
 
@@ -93,12 +94,32 @@ class Session(Catalog):
                     self._connection.root()["awe"] = StoreRoot()
                     self._manager.commit()
                     self.begin()
+        if self.root is None:
+            self.close()
+            raise self._is_damaged()
+        self._check_version()
+        self._check_tables()
+
+    def _is_damaged(self):
+        msg = f"The store {self.where} is damaged: its first records do not lead to a store."
+        return StoreError(msg, remedy="Restore a backup.")
+
+    def _check_tables(self):
+        """Raise where the tables of classes, which everything is found by, do not fit."""
+        root = self.root
+        names, extents = dict(root.names), dict(root.extents)
+        fit = names.keys() == extents.keys() and set(names.values()) == set(root.schemas)
+        if not fit or not all(isinstance(extent, Extent) for extent in extents.values()):
+            self.close()
+            raise self._is_damaged()
+
+    def _check_version(self):
         version = self.root.version
-        if version < STORE_VERSION:
+        if version < OLDEST_VERSION:
             self.close()
             msg = (
                 f"The store {self.where} was made by a trial version of awe (version {version} of "
-                f"the store, this awe reads {STORE_VERSION})."
+                f"the store, this awe reads {OLDEST_VERSION} to {STORE_VERSION})."
             )
             raise StoreError(msg, remedy="Set AWE_HOME to another folder and ingest anew.")
         if version > STORE_VERSION:
@@ -126,6 +147,8 @@ class Session(Catalog):
             self._connect()
         else:
             self.begin()
+        if self.root.version < STORE_VERSION:
+            self.root.version = STORE_VERSION
 
     # --- snapshots ---
 
@@ -166,6 +189,8 @@ class Session(Catalog):
         except Exception as err:
             self.end()
             self._drop_connections()
+            if isinstance(err, (AttributeError, TypeError)):
+                raise self._is_damaged() from err
             if not is_storage_failure(err):
                 raise
             msg = f"The store cannot be read ({type(err).__name__}: {str(err).strip()})."
@@ -266,7 +291,9 @@ class Session(Catalog):
         object
             The answer, which nobody may change.
         """
-        question = (registry.generation, *question)
+        if self._answers_for != registry.generation:
+            self._answers_for = registry.generation
+            self._answers.clear()
         found = self._answers.get(question)
         if found is None:
             found = answer()
@@ -281,7 +308,7 @@ class Session(Catalog):
         The next question is then answered from the columns, as one that was never asked; for
         measurements.
         """
-        kept = {q: a for q, a in self._answers.items() if q[1] not in ("count", "targets")}
+        kept = {q: a for q, a in self._answers.items() if q[0] not in ("count", "targets")}
         self._answers = kept
 
     # --- objects ---

@@ -57,11 +57,9 @@ class _Shape:
                 self.others.append(name)
             elif type_ is not type(None) and kind.all_serve is not None:
                 groups.setdefault(kind.all_serve, []).append(name)
-        self._checks = [(all_serve, getter(of)) for all_serve, of in groups.items()]
-
-    def holds(self, values):
-        """Tell whether all values but `others` serve as they are."""
-        return all(all_serve(get(values)) for all_serve, get in self._checks)
+        # Each tells of some values whether they serve as they are; of one without a detour.
+        self.checks = [(f, getter(of)) for f, of in groups.items() if len(of) > 1]
+        self.single_checks = [(f, of[0]) for f, of in groups.items() if len(of) == 1]
 
 
 class Shapes:
@@ -98,7 +96,13 @@ class Shapes:
                 return None
             shape = _Shape(self._attributes, key[: len(values)], key[len(values) :])
             self._known[key] = shape
-        return shape if shape.holds(values) else None
+        for all_serve, get in shape.checks:
+            if not all_serve(get(values)):
+                return None
+        for all_serve, name in shape.single_checks:
+            if not all_serve((values[name],)):
+                return None
+        return shape
 
 
 def take_one_by_one(obj, values, new):

@@ -8,19 +8,24 @@ from pathlib import Path
 import transaction
 import ZODB
 from ZODB import ConflictResolution
-from ZODB.POSException import POSError
+from ZODB.Connection import Connection
+from ZODB.POSException import POSError, StateLoadError
+from ZODB.utils import u64
 
 from awe.base.errors import AweError, AweValueError
-from awe.store.plain import HostileRecordError
+from awe.store.plain import DAMAGES, HostileRecordError
 
 __all__ = [
     "SafeDB",
     "StoreError",
     "check_store_text",
     "connect_postgresql",
+    "database_file",
     "file_system_of",
     "is_storage_failure",
+    "make_tables",
     "make_transaction_manager",
+    "open_copy",
     "open_database",
     "store_is_ready",
 ]
@@ -31,6 +36,8 @@ _NETWORK_FILE_SYSTEMS = {
 }  # fmt: skip
 
 _ALLOWED = {
+    # Hangs on the root of a store of version 1, which must load before its version can be told.
+    ("BTrees.IOBTree", "IOBTree"),
     ("BTrees.LOBTree", "LOBTree"),
     ("BTrees.LOBTree", "LOBucket"),
     ("BTrees.OOBTree", "OOBTree"),
@@ -40,7 +47,7 @@ _ALLOWED = {
         ("awe.store.records", name)
         for name in (
             "Child", "ClassSchema", "Clock", "ColumnRecord", "Domains", "Extent", "Page",
-            "Segment", "StoreRoot", "Tree", "Unique",
+            "Segment", "Shelf", "StoreRoot", "Tree", "Unique",
         )
     ),
 }  # fmt: skip
@@ -68,8 +75,54 @@ def _find_global(module, name):
     return getattr(__import__(module, fromlist=[name]), name)
 
 
+# What tells the contents of a record from those of one of another class.
+_CONTENTS = {
+    "ClassSchema": {"bases", "code", "defaults", "layouts", "name"},
+    "Clock": {"serial", "time"},
+    "ColumnRecord": {"_packed"},
+    "Domains": {"triples"},
+    "Extent": {"code", "count", "in_segments", "segments"},
+    "PersistentMapping": {"data"},
+    "Segment": {"_head", "columns", "count", "start"},
+    "Shelf": {"_below", "_height"},
+    "StoreRoot": {"clock", "domains", "extents", "names", "schemas", "unique", "version"},
+    "Tree": {"tree"},
+    "Unique": {"tree"},
+}
+
+
+class _SafeConnection(Connection):
+    """Says in words for people that a record is missing or is no record."""
+
+    def setstate(self, obj):
+        """Load a record.
+
+        Parameters
+        ----------
+        obj : Persistent
+            Takes its contents.
+        """
+        try:
+            super().setstate(obj)
+            # A BTree has no __dict__.
+            lacking = _CONTENTS.get(type(obj).__name__, set()) - getattr(obj, "__dict__", {}).keys()
+            if lacking:
+                msg = f"it has no {min(lacking)}"
+                raise StateLoadError(msg)
+        except (StateLoadError, *DAMAGES) as err:
+            cause = err.__cause__ or err
+            msg = (
+                f"The record {u64(obj._p_oid)} of the store ({type(obj).__name__}) is missing or "
+                f"damaged ({type(cause).__name__}: {cause})."
+            )
+            remedy = "Run `awe verify` to see what else is, and restore a backup."
+            raise _RefusedRecordError(msg, remedy=remedy) from err
+
+
 class SafeDB(ZODB.DB):
     """A ZODB database that builds nothing but the store's own records."""
+
+    klass = _SafeConnection
 
     def classFactory(self, connection, modulename, globalname):
         """Give the class of a record, out of a fixed set.
@@ -137,8 +190,53 @@ def open_database(where, *, reading=False, cache_objects=20_000):
         raise
 
 
+def open_copy(path):
+    """Open the records of a store in a file that nobody writes, such as a backup has.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; nothing is written beside it.
+
+    Returns
+    -------
+    SafeDB
+        The database.
+    """
+    from awe.store.reading import ReadingStorage
+
+    return SafeDB(ReadingStorage(path, still=True), cache_size=20_000, large_record_size=1 << 30)
+
+
+def make_tables(where):
+    """Make the tables of a store that is to be filled, without any record.
+
+    Parameters
+    ----------
+    where : str or pathlib.Path
+        A folder for the embedded store, or ``postgresql://...``.
+    """
+    _writing(where).close()
+
+
 def _is_url(where):
     return str(where).startswith(("postgresql:", "postgres:"))
+
+
+def database_file(where):
+    """Give the file of an embedded store.
+
+    Parameters
+    ----------
+    where : str or pathlib.Path
+        The store.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None for a store on a server.
+    """
+    return None if _is_url(where) else Path(where) / _FILE
 
 
 def _reading(folder):

@@ -215,13 +215,12 @@ class Term:
         if isinstance(other, Term):
             msg = f"{self._path} is compared with a value, not with the attribute {other._path}."
             raise AweTypeError(msg)
-        if other is None:
-            if isinstance(self._path.kind, ListKind):
-                self._no_list("==")
-            return self._is_none()
-        if isinstance(self._path.kind, ListKind):
+        kind = self._path.kind
+        if isinstance(kind, ListKind):
             self._no_list("==")
-        if isinstance(self._path.kind, OwnedKind) or self._path.kind.child:
+        if other is None:
+            return self._is_none()
+        if isinstance(kind, OwnedKind) or kind.child:
             msg = f"{self._path} can be compared with None; compare its fields with values."
             raise AweTypeError(msg)
         return self._compare("==", self._raw(other, "=="), _Text(self._path, "==", other))
@@ -247,7 +246,7 @@ class Term:
         if value is None:
             msg = f"{self._path} {op} takes {self._path.kind.takes}, not None."
             raise AweTypeError(msg)
-        return _comparable(self._path.kind, value, f"{self._path} {op}")
+        return _comparable(self._path.kind, value, _Place(self._path, op))
 
     def _need(self, kinds, op):
         kind = self._path.kind
@@ -301,6 +300,16 @@ def _query_class():
     from awe.store.query import Query
 
     return Query
+
+
+class _Place:
+    """Where a value stands, for the message of an error."""
+
+    def __init__(self, path, op):
+        self._parts = (path, op)
+
+    def __str__(self):
+        return " ".join(map(str, self._parts))
 
 
 class _Text:

@@ -5,28 +5,34 @@ import os
 
 import numpy as np
 
+from awe.base.errors import AweError
 from awe.base.progress import track
 from awe.store import plain
-from awe.store.blocks import (
+from awe.store.blocks import blocks_of, compact
+from awe.store.columns import columns_from_rows
+from awe.store.files import sha256_of
+from awe.store.housekeeping import sweep
+from awe.store.integrity import database_problems, zone_problems
+from awe.store.layouts import fields_of, normalised
+from awe.store.plain import DAMAGES, HostileRecordError
+from awe.store.records import PAGE_ROWS, Unique
+from awe.store.row import Row
+from awe.store.rows import (
     SYSTEM_FIELDS,
-    blocks_of,
-    compact,
     fields_of_rows,
+    raws_of,
     rows_between,
     system_columns,
 )
-from awe.store.columns import columns_from_rows
-from awe.store.files import is_in_use, sha256_of
-from awe.store.housekeeping import sweep
-from awe.store.layouts import fields_of, normalised
-from awe.store.plain import HostileRecordError
-from awe.store.records import PAGE_ROWS, Unique
 from awe.store.session import ROW_BITS, pack
+from awe.store.staging import DESK_LOCK, is_in_use
 from awe.store.unique import UniqueIndex, unique_keys
 
-__all__ = ["objects_with_file", "reindex", "verify"]
+__all__ = ["check_records", "objects_with_file", "reindex", "verify"]
 
 _STEP = 4096
+# A record that can be read and makes no sense raises what its contents bring about.
+_UNREADABLE = (HostileRecordError, *DAMAGES)
 
 
 def verify(context, *, repair=False, checksums=True):
@@ -48,16 +54,37 @@ def verify(context, *, repair=False, checksums=True):
     """
     session = context.session
     session.begin()
+    found, files, unreadable = check_records(session)
+    problems = database_problems(session.where) + found + _check_files(context, files, checksums)
+    if unreadable:
+        # A record that cannot be read may be the one that has a file.
+        return [*problems, "Files that no object has were not looked for, nor moved."]
+    return problems + _check_orphans(context, files, repair)
+
+
+def check_records(session):
+    """Compare the objects, columns, links and unique values of one snapshot with each other.
+
+    Parameters
+    ----------
+    session : Session
+        The store, or what was saved of it.
+
+    Returns
+    -------
+    problems : list of str
+        What is wrong, a sentence each.
+    files : dict of (str, str) to (int or None, list of str)
+        By name and checksum of each file: its size, and the ids of the objects that have it.
+    unreadable : bool
+        Whether there are records that cannot be read, and so more files perhaps.
+    """
     check = _Check(session)
     for schema in list(session.root.schemas.values()):
         check.objects_of(schema)
     check.unique_values()
     check.histories()
-    problems = check.problems + _check_files(context, check.files, checksums)
-    if check.unreadable:
-        # A record that cannot be read may be the one that has a file.
-        return [*problems, "Files that no object has were not looked for, nor moved."]
-    return problems + _check_orphans(context, check.files, repair)
+    return check.problems, check.files, check.unreadable
 
 
 class _Check:
@@ -76,40 +103,66 @@ class _Check:
         """Check rows, columns, links and files of one class."""
         try:
             extent = self.root.extents[schema.code]
+            self._schema(schema, extent)
+            for segment in extent.segments:
+                self.problems += zone_problems(schema.name, segment)
             steps = [
                 (block, at, min(at + _STEP, block.count))
                 for block in blocks_of(self.session, extent)
                 for at in range(0, block.count, _STEP)
             ]
-        except HostileRecordError as err:
+        except _UNREADABLE as err:
             self._unreadable(schema.name, err)
             return
         for block, start, stop in track(steps, f"Verify {schema.name}"):
             first = block.start + start
             try:
                 rows = rows_between(extent, first, block.start + stop)
-                self._columns(schema, block, start, stop, rows)
+                self._pages(schema, extent, first, block.start + stop)
+                self._columns(schema, extent, block, start, rows)
                 for number, row in enumerate(rows, first):
                     if row is not None:
                         self._row(schema, extent, number, row)
-            except HostileRecordError as err:
+            except _UNREADABLE as err:
                 self._unreadable(f"{schema.name}, rows {first} to {block.start + stop}", err)
+
+    def _schema(self, schema, extent):
+        """Check that the ways to a class and its objects agree."""
+        name = self.root.names.get(schema.code)
+        if self.root.schemas.get(schema.name) is not schema or name != schema.name:
+            self.problems.append(f"The class with the number {schema.code} is {schema.name!r} and "
+                                 f"{name!r} in different places.")  # fmt: skip
+        if extent.code != schema.code:
+            self.problems.append(f"{schema.name}: its objects are those of another class.")
 
     def _unreadable(self, where, err):
         self.unreadable = True
-        self.problems.append(f"{where}: {err}")
+        text = str(err) if isinstance(err, AweError) else f"{type(err).__name__}: {err}"
+        self.problems.append(f"{where}: {text}")
 
-    def _columns(self, schema, block, start, stop, rows):
+    def _pages(self, schema, extent, first, stop):
+        """Compare the pages of some rows with their checksums."""
+        for number in range(first // PAGE_ROWS, -(-stop // PAGE_ROWS)):
+            if not extent.page(number).is_intact:
+                low = max(number * PAGE_ROWS, first)
+                high = min((number + 1) * PAGE_ROWS, stop)
+                self.problems.append(
+                    f"{schema.name}: the record of the rows {low} to {high} is not as it was "
+                    "written: its checksum is wrong. Restore a backup."
+                )
+
+    def _columns(self, schema, extent, block, start, rows):
         """Compare the columns of some rows with the rows."""
         fields = fields_of_rows(self.session, schema, rows)
-        expected = columns_from_rows(fields, normalised(self.session, schema, rows, fields))
+        raws = raws_of(self.session, extent, block.start + start, rows, fields)
+        expected = columns_from_rows(fields, raws)
         expected.update(system_columns(rows))
         alive = [row is not None for row in rows]
-        places = np.arange(start, stop)
+        places = np.arange(start, start + len(rows))
         for path, (_, column) in expected.items():
             try:
                 stored = block.column(path).take(places).to_list()
-            except HostileRecordError as err:
+            except _UNREADABLE as err:
                 self.problems.append(f"{schema.name}, column {path}: {err}")
                 continue
             wrong = [
@@ -149,10 +202,15 @@ class _Check:
             child = children.get((slot, field))
             if bool(values[field]) != (child is not None):
                 self.problems.append(f"{name}: the record of its {field} is missing or left over.")
+            elif child is not None and not child.is_intact:
+                self.problems.append(
+                    f"{name}: the record of its {field} is not as it was written: its checksum is "
+                    "wrong. Restore a backup."
+                )
             elif child is not None:
                 try:
                     plain.loads(child.data)
-                except HostileRecordError as err:
+                except _UNREADABLE as err:
                     self.problems.append(f"{name}, {field}: {err}")
 
     def _keys(self, name, cls, packed, row, values):
@@ -173,7 +231,7 @@ class _Check:
             try:
                 entries = list(unique.tree.items())
                 lost = [key for key, packed in entries if self.session.row(packed) is None]
-            except HostileRecordError as err:
+            except _UNREADABLE as err:
                 self.problems.append(f"The unique index {index}: {err}")
                 continue
             self.problems += [
@@ -199,8 +257,10 @@ class _Check:
         for what, tree in (("history", self.root.changes), ("tombstone", self.root.tombstones)):
             try:
                 for data in tree.values():
-                    plain.loads(data)
-            except HostileRecordError as err:
+                    found = plain.loads(data)
+                    if what == "tombstone" and "record" in found:
+                        Row(*found["record"]).values()
+            except _UNREADABLE as err:
                 self.problems.append(f"The {what} of an object: {err}")
 
 
@@ -236,7 +296,7 @@ def _check_files(context, files, checksums):
             context.session.begin()
             try:
                 owned = bool(objects_with_file(context.session, filename, sha256))
-            except HostileRecordError:
+            except _UNREADABLE:
                 # Reported where the records were read; the file is missed all the same.
                 owned = True
             if owned:
@@ -280,7 +340,8 @@ def _set_aside(store, path):
 
 def _has_owner(session, store, path):
     if store.incoming in path.parents:
-        return path.parent != store.incoming and is_in_use(path.parent)
+        waits = path.parent != store.incoming
+        return waits and (path.name == DESK_LOCK or is_in_use(path.parent))
     relative = path.relative_to(store.folder).parts
     if len(relative) != 3:
         return False
@@ -352,7 +413,7 @@ def reindex(context):
         session.begin_writing()
         try:
             _clear_unique(session)
-            for schema in session.root.schemas.values():
+            for schema in track(list(session.root.schemas.values()), "Reindex"):
                 extent = session.root.extents[schema.code]
                 extent.segments = ()
                 extent.in_segments = 0

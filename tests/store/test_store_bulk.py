@@ -5,7 +5,7 @@ import datetime
 
 import numpy as np
 import pytest
-from store_lab import LabChip, LabFrame, LabInstrument, LabNote, LabStat, open_lab
+from store_lab import LabChip, LabFrame, LabInstrument, LabNote, LabStat, open_new
 
 from awe.base.errors import AweAttributeError, AweError, AweTypeError
 from awe.store import blocks
@@ -18,7 +18,7 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setattr(blocks, "TAIL_ROWS", 4)
     monkeypatch.setattr(blocks, "LEVELS", (4, 16, 64))
     monkeypatch.setattr(blocks, "LARGEST", 64)
-    with contextlib.closing(open_lab(tmp_path)) as context:
+    with contextlib.closing(open_new(tmp_path)) as context:
         yield context
 
 

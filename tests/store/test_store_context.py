@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+from store_lab import open_new
 
 from awe.base.errors import (
     AweAttributeError,
@@ -44,7 +45,7 @@ def open_as(tmp_path):
     def open_as(user, project=None, level=1):
         for before in opened:
             before.close()
-        opened[:] = [Context(tmp_path / "store", tmp_path / "data", user, project, level)]
+        opened[:] = [open_new(tmp_path, user, project=project, privileges=level)]
         return opened[0]
 
     yield open_as

@@ -1,11 +1,13 @@
 """What a class declares: kinds of value, coercion, uniqueness, relations, read-only containers."""
 
+import copy
 import datetime
 
 import numpy as np
 import pytest
 from astropy.table import Table as AstropyTable
 from astropy.time import Time
+from store_lab import open_new
 
 from awe.base.errors import (
     AweAttributeError,
@@ -88,7 +90,7 @@ class DeclTag(DBObject):
 @pytest.fixture
 def context(tmp_path):
     """Give a context on a new store."""
-    context = Context(tmp_path / "store", tmp_path / "data", "ann")
+    context = open_new(tmp_path, "ann")
     yield context
     context.close()
 
@@ -211,6 +213,21 @@ def test_a_misspelt_attribute_is_refused_with_the_nearest(context):
     with pytest.raises(AweAttributeError, match="declared by the class"):
         DeclFrame.number = 5
     assert frame.number == 7
+
+
+def test_looking_whether_there_is_an_attribute_costs_no_text(context, monkeypatch):
+    frame, sought = DeclFrame(), []
+    monkeypatch.setattr("awe.base.errors.nearest", lambda *given: sought.append(given) or [])
+    assert not hasattr(frame, "numbr")
+    assert getattr(DeclFrame, "numbr", None) is None
+    assert not sought
+    with pytest.raises(AweAttributeError, match="DeclFrame has no attribute 'numbr'") as raised:
+        DeclFrame.numbr  # noqa: B018
+    assert len(sought) == 1
+    assert raised.value.cause == str(raised.value)
+    again = copy.copy(raised.value)
+    assert isinstance(again, AweAttributeError)
+    assert str(again) == str(raised.value)
 
 
 def test_a_value_that_fails_leaves_nothing_on_the_other_side(context):

@@ -5,13 +5,17 @@ import datetime
 
 import numpy as np
 import pytest
+from store_lab import open_new
 
 from awe.base.errors import AwePermissionError, AweTypeError, AweValueError
-from awe.store import DBObject, OwnedRecord, blocks, current, persistent
+from awe.store import DBObject, OwnedRecord, blocks, current, persistent, plain
 from awe.store.commit import StaleEditError
 from awe.store.context import Context
+from awe.store.housekeeping import sweep
+from awe.store.row import Row
 from awe.store.storage import StoreError
 from awe.store.unique import UniqueError
+from awe.store.verify import verify
 
 
 class EditStat(OwnedRecord):
@@ -39,7 +43,7 @@ class EditTarget(DBObject):
 @pytest.fixture
 def context(tmp_path):
     """Give a context on a new store."""
-    context = Context(tmp_path / "store", tmp_path / "data", "ann")
+    context = open_new(tmp_path, "ann")
     yield context
     context.close()
 
@@ -215,6 +219,31 @@ def test_an_object_that_somebody_else_deleted_says_so(context):
     assert len(EditTarget.select_all()) == 0
 
 
+def test_what_a_deleted_object_was_stays_known(context):
+    header, table = {"RA": 5.0, "NOTE": "x"}, np.arange(6.0).reshape(2, 3)
+    target = EditTarget(name="t", ra=1.0, header=header, table=table).commit()
+    target.ra = 2.0
+    context.commit(why="better")
+    packed, fields = target._packed, EditTarget._fields()
+    context.delete(target, why="mistake")
+    context.refresh()
+    assert len(EditTarget.select_all()) == 0
+    stone = plain.loads(context.session.root.tombstones[packed])
+    row = Row(*stone["record"])
+    values = dict(zip((name for name, _ in fields), row.values(), strict=True))
+    assert (values["name"], values["ra"], values["kind"]) == ("t", 2.0, "star")
+    assert row.committed < stone["when"]
+    kept = context.session.children(packed)
+    attributes = EditTarget._attributes
+    assert attributes["header"].kind.unpack(kept["header"].data) == header
+    assert np.array_equal(attributes["table"].kind.unpack(kept["table"].data), table)
+    # The number is not given to another object, whose records these would be.
+    assert EditTarget(name="t").commit()._packed != packed
+    assert verify(context) == []
+    sweep(context)
+    assert set(context.session.children(packed)) == {"header", "table"}
+
+
 def test_rollback_of_one_or_of_all(context):
     one, two = EditTarget(name="a"), EditTarget(name="b")
     context.commit(one, two)
@@ -317,10 +346,13 @@ def test_a_file_that_fails_stores_nothing(context, monkeypatch):
         def move_back(self):
             moved_back.append(self)
 
+        def give_back(self):
+            moved_back.append(self)
+
     monkeypatch.setattr(EditTarget, "prepare_files", lambda self, context: [Broken()])
     with pytest.raises(StoreError, match="Input/output"):
         target.commit()
-    assert len(moved_back) == 1
+    assert len(moved_back) == 2
     assert not target.is_committed
     monkeypatch.undo()
     assert target.commit().is_committed

@@ -11,11 +11,12 @@ import threading
 import time
 
 import pytest
-from store_lab import LabFrame, LabNote, make_frame, open_lab
+from store_lab import LabFrame, LabNote, make_frame, open_lab, open_new
 
 from awe.base.errors import AwePermissionError
 from awe.store.commit import UniqueError
 from awe.store.files import FileStore, FileStoreError
+from awe.store.staging import DESK_LOCK
 from awe.store.storage import StoreError
 from awe.store.verify import verify
 
@@ -23,14 +24,14 @@ from awe.store.verify import verify
 @pytest.fixture
 def lab(tmp_path):
     """Give the context of a new store."""
-    context = open_lab(tmp_path)
+    context = open_new(tmp_path)
     yield context
     context.close()
 
 
 def _files(folder):
     """Give the files in their places, and those that wait."""
-    found = [p for p in (folder / "data").rglob("*") if p.is_file()]
+    found = [p for p in (folder / "data").rglob("*") if p.is_file() and p.name != DESK_LOCK]
     waiting = [p for p in found if "incoming" in p.parts]
     return [p for p in found if p not in waiting], waiting
 
@@ -406,7 +407,7 @@ def test_folders_and_files_are_the_users_own(lab, tmp_path):
 
 
 def test_closing_twice_and_using_what_is_closed(tmp_path):
-    context = open_lab(tmp_path)
+    context = open_new(tmp_path)
     session = context.session
     context.close()
     session.close()

@@ -1,10 +1,16 @@
 """The short cuts of queries on long columns give what a plain comparison of all rows gives."""
 
+import contextlib
 import operator
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from store_lab import LabNote, open_lab, open_new
 
+from awe.store import blocks
 from awe.store import expressions as ex
 from awe.store.columns import NumberColumn
 from awe.store.leaves import Leaf
@@ -93,3 +99,42 @@ def test_places_among_different_values(span):
     assert np.array_equal(known[at[~lost]], values[~lost])
     assert at.min() >= 0
     assert at.max() < len(known)
+
+
+def test_answers_come_from_columns_without_loading_an_object(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "TAIL_ROWS", 16)
+    with contextlib.closing(open_new(tmp_path)) as context:
+        about = LabNote(name="about")
+        context.commit([LabNote(name=f"n{k}", value=k / 2, about=about) for k in range(40)])
+        context.refresh()
+
+        def loaded(self):
+            raise AssertionError(self._packed)
+
+        monkeypatch.setattr(LabNote, "_fresh_row", loaded)
+        query = (LabNote.value > 3.0) & (LabNote.about.name == "about")
+        assert len(query) == 33
+        assert query.exists()
+        assert query.stats("value").max == 19.5
+        assert len(query.order_by("-value")[:5]) == 5
+        assert query.table("name", "about.name")["name"].tolist()[0] == "n7"
+        assert query.max("value") is not None
+        assert query.min("value") is not None
+
+
+def test_reading_imports_neither_what_writes_nor_its_trees(tmp_path):
+    with contextlib.closing(open_lab(tmp_path)) as context:
+        context.commit([LabNote(name=f"n{k}", value=float(k)) for k in range(1100)])
+    code = """
+import sys
+from store_lab import LabNote, open_lab
+context = open_lab(sys.argv[1])
+assert [note.value for note in LabNote.name == "n77"] == [77.0]
+assert len(LabNote.value > 10.0) == 1089
+print([name for name in ("BTrees", "relstorage", "astropy") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, tmp_path],
+        cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["[]"]

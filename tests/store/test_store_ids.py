@@ -5,10 +5,10 @@ import time
 import uuid
 
 import pytest
+from store_lab import open_new
 
 from awe.base.errors import AweLookupError
 from awe.store import DBObject, blocks, objects, persistent
-from awe.store.context import Context
 from awe.store.ids import new_object_id
 
 
@@ -32,7 +32,7 @@ class IdStranger(DBObject):
 @pytest.fixture
 def context(tmp_path):
     """Give a context on a new store."""
-    context = Context(tmp_path / "store", tmp_path / "data", "ann")
+    context = open_new(tmp_path, "ann")
     yield context
     context.close()
 

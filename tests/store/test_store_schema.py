@@ -1,11 +1,20 @@
 """Stores that were written by other versions of the classes."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from BTrees.IOBTree import IOBTree
+from BTrees.OOBTree import OOBTree
+from store_lab import LabNote, open_lab
+
+from awe.store import records
+from awe.store.records import Page, Shelf, Tree
+from awe.store.storage import StoreError
+from awe.store.verify import verify
 
 _SETUP = """
 import datetime, json, sys, warnings
@@ -389,3 +398,99 @@ def test_a_class_that_is_declared_again_takes_the_place_of_the_first(run):
         "Shot(name='b', weight=2).commit(); assert len(Shot.quality == 5) == 2",
         "clean()",
     )
+
+
+_KEYED = """
+class Plate(DBObject):
+    abstract = False
+    name = persistent("Name", str, unique=True)
+    header = persistent("Header", dict, mutable=True)
+    key_columns = {"header": {"RA": float, "ESO DET.ID": int, "GONE": str}}
+"""
+
+
+def test_a_key_column_declared_later_has_the_values_of_old_rows(run):
+    before = _KEYED.replace("key_columns", "_not_yet")
+    made = """
+def make(first, last):
+    context.commit([
+        Plate(name=f"p{n}", header={"RA": n / 2, "ESO DET.ID": n, "GONE": n} if n % 5 else None)
+        for n in range(first, last)
+    ])
+
+def right():
+    plates = list(Plate.select_all())
+    for key, type_ in (("RA", float), ("ESO DET.ID", int), ("GONE", str)):
+        values = [None if p.header is None else p.header[key] for p in plates]
+        values = [v if type(v) is type_ else None for v in values]
+        assert list(Plate.header[key] == None) == [p for p, v in zip(plates, values) if v is None]
+        if type_ is not str:
+            above = [p for p, v in zip(plates, values) if v is not None and v > 3]
+            assert list(Plate.header[key] > 3) == above, key
+    clean()
+    return len(plates)
+"""
+    run(before, made, "make(0, 18); context.delete([Plate.get(name='p6')], why='so')")
+    # Older rows in segments and in the tail, then rows of both kinds joined in one segment.
+    run(
+        _KEYED, made, "assert right() == 17; make(18, 19); assert right() == 18",
+        "p = Plate.get(name='p7'); p.header = {'RA': 99.0, 'ESO DET.ID': 7, 'GONE': 7}",
+        "context.commit(); assert [p] == list(Plate.header['RA'] == 99.0)",
+        "make(19, 45); assert right() == 44",
+    )  # fmt: skip
+    run("", "assert reindex(context) > 40")
+    run(_KEYED, made, "assert right() == 44; assert reindex(context) > 40; assert right() == 44")
+
+
+def _as_version(folder, version, change):
+    """Make a store, and give it the records that a former version had."""
+    with contextlib.closing(open_lab(folder)) as context:
+        context.commit([LabNote(name=f"n{k}", value=float(k)) for k in range(200)])
+        session = context.session
+        change(session)
+        session.root.version = version
+        session.commit_transaction()
+
+
+def test_a_store_of_version_1_is_refused_in_one_sentence(tmp_path):
+    def change(session):
+        session.root.names, session.root.extents = IOBTree(), IOBTree()
+        session.root.schemas, session.root.unique = OOBTree(), OOBTree()
+
+    _as_version(tmp_path, 1, change)
+    with pytest.raises(StoreError, match=r"trial version of awe .version 1 ") as caught:
+        open_lab(tmp_path)
+    sentence, remedy = str(caught.value).splitlines()
+    assert ". " not in sentence
+    assert "AWE_HOME" in remedy
+
+
+def test_a_store_of_version_2_is_read_and_written(tmp_path):
+    def change(session):
+        extent = session.extent(LabNote)
+        tree = Tree("L")
+        tree.tree.update({n: extent.page(n) for n in range(7)})
+        extent._pages, extent._last_pages = tree, {}
+
+    _as_version(tmp_path, 2, change)
+    with contextlib.closing(open_lab(tmp_path)) as context:
+        assert context.session.root.version == 2
+        assert LabNote.get(name="n199").value == 199.0
+        context.commit([LabNote(name=f"m{k}") for k in range(100)])
+        assert context.session.root.version == 3
+        assert len(LabNote.name == "m99") == len(LabNote.name == "n99") == 1
+        assert verify(context) == []
+
+
+def test_pages_stand_in_a_tree_that_grows(monkeypatch):
+    monkeypatch.setattr(records, "_WIDTH", 3)
+    shelf = Shelf()
+    for number in range(40):
+        assert shelf.get(number) is None
+        shelf[number] = page = Page()
+        assert shelf[number] is page
+    pages = [shelf[number] for number in range(40)]
+    assert len(set(map(id, pages))) == 40
+    assert shelf.get(-1) is None
+    with pytest.raises(KeyError):
+        shelf[40]

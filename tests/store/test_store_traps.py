@@ -9,7 +9,7 @@ import traceback
 
 import numpy as np
 import pytest
-from store_lab import LabNote, LabStat, finish, make_frame, open_lab, start
+from store_lab import LabNote, LabStat, finish, make_frame, open_lab, open_new, start
 
 from awe.store import blocks, plain
 from awe.store.storage import StoreError, file_system_of
@@ -19,7 +19,7 @@ from awe.store.verify import reindex, verify
 @pytest.fixture
 def lab(tmp_path):
     """Give the context of a new store."""
-    context = open_lab(tmp_path)
+    context = open_new(tmp_path)
     yield context
     context.close()
 

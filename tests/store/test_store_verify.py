@@ -1,37 +1,61 @@
 """Verify finds what does not fit together; reindex and repair mend what can be mended."""
 
+import contextlib
+import fcntl
 import os
+import shutil
+import sqlite3
 
 import numpy as np
 import pytest
 from store_lab import LabChip, LabFrame, LabInstrument, LabNote, LabStat, make_frame, open_lab
+from ZODB.utils import u64
 
+from awe.base.errors import AweError
 from awe.store import blocks, plain
 from awe.store.columns import column_from_values
-from awe.store.files import is_in_use
+from awe.store.integrity import database_problems
+from awe.store.plain import HostileRecordError
 from awe.store.records import PAGE_ROWS, ColumnRecord, Row
 from awe.store.session import row_of
+from awe.store.staging import DESK_LOCK, is_in_use
 from awe.store.verify import reindex, verify
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Make a store with frames in segments and in the tail; give its folder."""
+    folder = tmp_path_factory.mktemp("prepared")
+    with pytest.MonkeyPatch.context() as patch, contextlib.closing(open_lab(folder)) as context:
+        _small_segments(patch)
+        chip = LabChip(name="c1", instrument=LabInstrument(name="OMEGACAM"))
+        frames = [
+            make_frame(folder, f"{k}.fits", number=k, chip=chip, imstat=LabStat(mean=float(k)),
+                       header={"K": k}, tags=[str(k)] * (k % 3))
+            for k in range(20)
+        ]  # fmt: skip
+        context.commit(frames)
+        frames = [make_frame(folder, f"{k}.fits", number=k, inputs=frames[:3]) for k in (20, 21)]
+        context.commit(frames)
+        assert verify(context) == []
+    return folder
+
+
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
-    """Give the context of a store with frames in segments and in the tail."""
-    monkeypatch.setattr(blocks, "TAIL_ROWS", 16)
-    monkeypatch.setattr(blocks, "LEVELS", (16, 64, 256))
+def lab(prepared, tmp_path, monkeypatch):
+    """Give the context of a copy of the prepared store."""
+    _small_segments(monkeypatch)
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     context = open_lab(tmp_path)
-    chip = LabChip(name="c1", instrument=LabInstrument(name="OMEGACAM"))
-    frames = [
-        make_frame(tmp_path, f"{k}.fits", number=k, chip=chip, imstat=LabStat(mean=float(k)),
-                   header={"K": k}, tags=[str(k)] * (k % 3))
-        for k in range(20)
-    ]  # fmt: skip
-    context.commit(frames)
-    frames = [make_frame(tmp_path, f"{k}.fits", number=k, inputs=frames[:3]) for k in (20, 21)]
-    context.commit(frames)
-    assert verify(context) == []
+    # The tests change records past awe.
+    context.session.begin_writing()
     yield context
     context.close()
+
+
+def _small_segments(patch):
+    patch.setattr(blocks, "TAIL_ROWS", 16)
+    patch.setattr(blocks, "LEVELS", (16, 64, 256))
 
 
 def _store(context):
@@ -91,7 +115,11 @@ def test_foreign_files(lab, tmp_path):
 def test_files_that_wait_for_their_commit_are_left_alone(lab, tmp_path):
     frame = make_frame(tmp_path, "new.fits", number=99)
     (staged,) = frame.prepare_files(lab)
-    assert is_in_use(staged.temporary.parent)
+    desk = staged.temporary.parent
+    # Whoever looks holds nothing of it afterwards: others still find it locked.
+    assert is_in_use(desk)
+    with open(desk / DESK_LOCK, "rb") as stream, pytest.raises(BlockingIOError):
+        fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     assert verify(lab, repair=True) == []
     frame.commit()
     assert verify(lab, repair=True) == []
@@ -130,7 +158,10 @@ def test_a_whole_column_that_is_wrong(lab):
     wrong = ColumnRecord(column_from_values("int", [1, 2] * (segment.count // 2)))
     segment.columns = {**segment.columns, "number": wrong}
     _store(lab)
-    _only(verify(lab), f"wrong in {segment.count} rows")
+    found = verify(lab)
+    assert any(f"wrong in {segment.count} rows" in problem for problem in found)
+    assert any("the zone of the column number" in problem for problem in found)
+    assert len(found) == 2
     reindex(lab)
     assert verify(lab) == []
 
@@ -264,3 +295,149 @@ def test_a_large_store_is_compared_block_by_block(lab):
     reindex(lab)
     assert verify(lab) == []
     assert len(LabNote.select_all()) == 280
+
+
+# --- damage of the database itself ---
+
+
+def _change_state(folder, number, change):
+    """Change a record past everything, None deletes it; give what it was."""
+    with contextlib.closing(sqlite3.connect(folder / "store" / "main.sqlite3")) as database:
+        select = "SELECT state FROM object_state WHERE zoid = ?"
+        former = database.execute(select, (number,)).fetchone()[0]
+        state = change(former)
+        if state is None:
+            database.execute("DELETE FROM object_state WHERE zoid = ?", (number,))
+        else:
+            update = "UPDATE object_state SET state = ? WHERE zoid = ?"
+            database.execute(update, (state, number))
+        database.commit()
+    return former
+
+
+_HARMS = {
+    "missing": lambda state: None,
+    "cut": lambda state: state[: len(state) // 2],
+    "no pickle": lambda state: b"",
+    "other contents": lambda state: state.split(b".", 1)[0] + b".\x80\x03K\x01.",
+}
+
+
+@pytest.fixture(scope="module")
+def whole_store(tmp_path_factory):
+    """Make a store that is whole; give it and the numbers of its records by what they are."""
+    folder = tmp_path_factory.mktemp("whole")
+    with contextlib.closing(open_lab(folder)) as context:
+        context.commit([LabNote(name=f"n{k}", value=float(k), extra={"a": k}) for k in range(1100)])
+        root, extent = context.session.root, context.session.extent(LabNote)
+        segment = extent.segments[0]
+        records = {
+            "schema": context.session.schema(LabNote), "extent": extent, "page": extent.page(3),
+            "shelf": extent.pages, "segment": segment, "column": segment.columns["value"],
+            "child": extent.page(0).children[0, "extra"], "unique": root.unique["LabNote:name"],
+            "root": root, "clock": root.clock, "domains": root.domains, "names": root.names,
+            "extents": root.extents, "first": context.session._connection.root(),
+        }  # fmt: skip
+        for record in records.values():
+            record._p_activate()
+        return folder, {name: u64(record._p_oid) for name, record in records.items()}
+
+
+@pytest.mark.parametrize("harm", _HARMS)
+@pytest.mark.parametrize(
+    "record", ["schema", "extent", "page", "shelf", "segment", "column", "child", "unique"]
+)
+def test_a_record_that_is_damaged(whole_store, tmp_path, record, harm, caplog):
+    folder, numbers = whole_store
+    shutil.copytree(folder / "store", tmp_path / "store")
+    _change_state(tmp_path, numbers[record], _HARMS[harm])
+    with contextlib.ExitStack() as opened:
+        found = []
+        with contextlib.suppress(HostileRecordError):
+            context = opened.enter_context(contextlib.closing(open_lab(tmp_path)))
+            found = verify(context)
+        # What hinders even opening says so by itself.
+        assert found or record in ("schema", "extent", "unique")
+
+
+@pytest.mark.parametrize(
+    ("record", "right", "wrong"), [("page", b"n100", b"n900"), ("child", b"K\x00", b"K\x01")]
+)
+def test_a_value_that_changed_in_the_database(whole_store, tmp_path, record, right, wrong):
+    folder, numbers = whole_store
+    shutil.copytree(folder / "store", tmp_path / "store")
+    _change_state(tmp_path, numbers[record], lambda state: state.replace(right, wrong, 1))
+    with contextlib.closing(open_lab(tmp_path)) as context:
+        assert any("its checksum is wrong" in problem for problem in verify(context))
+
+
+_MIXED = ("first", "root", "clock", "domains", "names", "extents", "schema", "extent", "segment",
+          "column", "unique")  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), list(zip(_MIXED, (*_MIXED[1:], "first"), strict=True)))
+def test_two_records_that_are_mixed_up(whole_store, tmp_path, one, other, caplog):
+    folder, numbers = whole_store
+    shutil.copytree(folder / "store", tmp_path / "store")
+    state = _change_state(tmp_path, numbers[other], bytes)
+    state = _change_state(tmp_path, numbers[one], lambda _: state)
+    _change_state(tmp_path, numbers[other], lambda _: state)
+    with contextlib.ExitStack() as opened:
+        found = []
+        try:
+            context = opened.enter_context(contextlib.closing(open_lab(tmp_path)))
+            found = verify(context)
+        except AweError as err:
+            found = [str(err)]
+        assert "damaged" in str(found)
+
+
+def test_a_zone_that_hides_rows(lab):
+    extent = lab.session.extent(LabFrame)
+    segment = extent.segments[0]
+    low, high, *rest = segment.zones["number"]
+    segment.set_zone("number", "int", (low + 1, high, *rest))
+    _store(lab)
+    assert len(LabFrame.number == low) == 0
+    _only(verify(lab), "zone of the column number", "awe reindex")
+    reindex(lab)
+    assert verify(lab) == []
+    assert len(LabFrame.number == low) == 1
+
+
+def test_a_zone_of_one_text_is_right_however_it_is_written(lab):
+    frame = LabFrame.get(number=4)
+    frame.comment = "once"
+    frame.commit()
+    segment = lab.session.extent(LabFrame).segments[0]
+    low, high, *rest = segment.zones["comment"]
+    segment.set_zone("comment", "str", (low, "".join(list(high)), *rest))
+    _store(lab)
+    assert verify(lab) == []
+
+
+def test_a_name_that_differs_between_two_places(lab):
+    lab.session.schema(LabFrame).name = "Other"
+    _store(lab)
+    assert any("'Other' and 'LabFrame'" in problem for problem in verify(lab))
+
+
+def test_a_damaged_database_file(whole_store, tmp_path):
+    folder, _ = whole_store
+    shutil.copytree(folder / "store", tmp_path / "store")
+    path = tmp_path / "store" / "main.sqlite3"
+    assert database_problems(tmp_path / "store") == []
+    content = bytearray(path.read_bytes())
+    content[8192 * 3 + 3] ^= 255
+    path.write_bytes(bytes(content))
+    found = database_problems(tmp_path / "store")
+    assert found
+    assert all("main.sqlite3 is damaged: " in line for line in found)
+
+
+def test_a_store_whose_first_record_leads_nowhere(whole_store, tmp_path):
+    folder, _ = whole_store
+    shutil.copytree(folder / "store", tmp_path / "store")
+    _change_state(tmp_path, 0, lambda state: state.replace(b"awe", b"avv", 1)[: len(state)])
+    with pytest.raises(AweError, match=r"damaged|not loaded"):
+        open_lab(tmp_path)
