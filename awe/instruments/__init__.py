@@ -1,7 +1,15 @@
 """What is known of each instrument, as data: header translation and geometry."""
 
 from awe.instruments import cameras as _cameras
-from awe.instruments.description import Instrument, known, load_folder, parameters_of, recognise
+from awe.instruments.description import (
+    Instrument,
+    ingest_task_of,
+    known,
+    load_folder,
+    mosaic_of,
+    parameters_of,
+    recognise,
+)
 from awe.instruments.errors import HeaderError, InstrumentError
 from awe.instruments.frame import CcdFrame, assembled_shape
 from awe.instruments.keywords import KINDS
@@ -16,8 +24,10 @@ __all__ = [
     "InstrumentError",
     "Translator",
     "assembled_shape",
+    "ingest_task_of",
     "known",
     "load_folder",
+    "mosaic_of",
     "night_interval",
     "night_of",
     "parameters_of",

@@ -11,14 +11,25 @@ from awe.base.errors import did_you_mean
 from awe.instruments.cards import Cards
 from awe.instruments.errors import HeaderError, InstrumentError
 
-__all__ = ["Instrument", "known", "load_folder", "matches", "parameters_of", "recognise"]
+__all__ = [
+    "Instrument",
+    "ingest_task_of",
+    "known",
+    "load_folder",
+    "matches",
+    "mosaic_of",
+    "parameters_of",
+    "recognise",
+]
 
 _FIELDS = {
     *("name", "aliases", "title", "extends", "generic", "translator", "site", "recognise"),
     *("names", "keywords", "scale", "kinds", "geometry", "detector", "filters", "read_mode"),
-    *("parameters", "chips", "fringes"),
+    *("parameters", "chips", "fringes", "ingest", "mosaic"),
 }
 _users = {}
+# What was joined of them, and of which users' own.
+_joined_families = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +92,14 @@ def _built_in():
 
 def _families():
     """Give all descriptions, users' own first, those of many instruments last."""
-    both = {**_built_in(), **_users}
-    order = sorted(both, key=lambda name: (bool(both[name].get("generic")), name not in _users))
-    return {name: _extended(both[name], both) for name in order}
+    users = dict(_users)
+    # Each product that is planned asks for its defaults.
+    if _joined_families.get("users") != users:
+        both = {**_built_in(), **users}
+        order = sorted(both, key=lambda name: (bool(both[name].get("generic")), name not in users))
+        _joined_families["all"] = {name: _extended(both[name], both) for name in order}
+        _joined_families["users"] = users
+    return _joined_families["all"]
 
 
 def _extended(raw, others):
@@ -91,17 +107,30 @@ def _extended(raw, others):
     parent = raw.get("extends")
     if parent is None:
         return raw
-    merged = copy.deepcopy(_extended(others[parent], others))
+    # A user's description of an instrument of ours may be that of ours with a few changes.
+    described = _built_in() if parent == raw["name"] else others
+    merged = copy.deepcopy(_extended(described[parent], others))
     merged.pop("generic", None)
     merged.pop("names", None)
     for key, value in raw.items():
-        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+        if key == "parameters":
+            merged[key] = _joined(merged.get(key, {}), value)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
             merged[key] = {**merged[key], **value}
         elif key == "kinds":
             merged[key] = [*value, *merged.get(key, [])]
         else:
             merged[key] = value
     return merged
+
+
+def _joined(ours, more):
+    """Join tables of parameters, whatever their depth; what comes later counts."""
+    joined = dict(ours)
+    for key, value in more.items():
+        both = isinstance(value, dict) and isinstance(joined.get(key), dict)
+        joined[key] = _joined(joined[key], value) if both else value
+    return joined
 
 
 def _load(path):
@@ -131,10 +160,28 @@ def _load(path):
         if not isinstance(raw.get(key, kind()), kind):
             msg = f"{path}: {key!r} must be a {'list' if kind is list else 'table of names'}."
             raise InstrumentError(msg)
+    _check_parameters(raw.get("parameters", {}), path)
+    if raw.get("extends") == raw["name"]:
+        return raw
     if not raw.get("recognise"):
         msg = f"{path} does not say by which cards its files are known (recognise: ...)."
         raise InstrumentError(msg)
     return raw
+
+
+def _check_parameters(tables, path):
+    """Check the form of the parameters; that they exist is checked where a class takes them."""
+    fine = isinstance(tables, dict) and all(isinstance(t, dict) for t in tables.values())
+    for what in ("filter", "chip"):
+        for special in tables.get(what, {}).values() if fine else ():
+            fine &= isinstance(special, dict)
+            fine = fine and all(isinstance(table, dict) for table in special.values())
+    if not fine:
+        msg = (
+            f"{path}: 'parameters' must be Class: {{NAME: value}}; under 'filter' and 'chip' the "
+            "same for each name."
+        )
+        raise InstrumentError(msg)
 
 
 def load_folder(path):
@@ -159,7 +206,7 @@ def load_folder(path):
         try:
             raw = _load(file)
             parent = raw.get("extends")
-            if parent is not None and (parent not in _built_in() and parent not in _users):
+            if parent is not None and not _may_extend(raw["name"], parent):
                 msg = f"{file} extends {parent!r}, which is not known."
                 raise InstrumentError(msg + did_you_mean(parent, _built_in()))
             check(_extended(raw, {**_built_in(), **_users}), file)
@@ -168,6 +215,10 @@ def load_folder(path):
             continue
         _users[raw["name"]] = raw
     return problems
+
+
+def _may_extend(name, parent):
+    return parent in _built_in() or (parent in _users and parent != name)
 
 
 def known():
@@ -207,6 +258,49 @@ def parameters_of(name):
         if name == raw["name"] or name in variants.values():
             return raw.get("parameters", {})
     return {}
+
+
+def mosaic_of(name):
+    """Give where the CCDs of an instrument lie.
+
+    Parameters
+    ----------
+    name : str
+        Name of the instrument in the store.
+
+    Returns
+    -------
+    dict
+        ``shape``: light-sensitive pixels of a CCD, ``[ny, nx]``; ``axis``: for each CCD by name
+        the pixel of the optical axis, ``[x, y]`` from 1. Empty where the description does not say.
+    """
+    for raw in _families().values():
+        if name == raw["name"] or name in raw.get("names", {}).get("map", {}).values():
+            return raw.get("mosaic", {})
+    return {}
+
+
+def ingest_task_of(name):
+    """Give the task that reads the files of an instrument.
+
+    Parameters
+    ----------
+    name : str
+        Name of the instrument in the store, or one of its other names.
+
+    Returns
+    -------
+    str
+        Name of the task: 'IngestTask' where no description names another.
+    """
+    wanted = name.upper()
+    for raw in _families().values():
+        variants = raw.get("names", {}).get("map", {}).values()
+        for candidate in (raw["name"], *raw.get("aliases", []), *variants):
+            if wanted == candidate.upper():
+                return raw.get("ingest", "IngestTask")
+    # One that is described with many others has no name of its own here.
+    return "IngestTask"
 
 
 def matches(cards, conditions, keywords=None):

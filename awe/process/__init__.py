@@ -2,6 +2,7 @@
 
 from awe.process.choice import CalibrationNotFound, Dependency, choose, explain
 from awe.process.flags import decode, flags_table, register_flag
+from awe.process.imports import Import
 from awe.process.lineage import Lineage
 from awe.process.parameters import ProcessParameters, parameter, resolve
 from awe.process.product import Making, ProcessTarget, Product
@@ -12,6 +13,7 @@ __all__ = [
     "CalibrationNotFound",
     "Dependency",
     "Failure",
+    "Import",
     "Lineage",
     "Making",
     "ProcessParameters",

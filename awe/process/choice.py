@@ -1,11 +1,14 @@
 """Choice of calibrations: criteria declared by classes, carried out and explained here."""
 
+import contextlib
 import dataclasses
 import datetime
+import functools
+import operator
 
 from awe.base.errors import AweLookupError, AweTypeError, AweValueError
 from awe.base.utc import EPOCH
-from awe.process.flags import decode, disqualifying_bits
+from awe.process.flags import disqualifying_bits
 from awe.process.parameters import parameters_class
 from awe.store import current, registry
 from awe.store.attributes import path_of
@@ -13,25 +16,52 @@ from awe.store.terms import Term
 
 __all__ = [
     "CalibrationNotFound",
-    "Candidate",
     "Dependency",
-    "Explanation",
+    "at_level_one",
     "check_given",
     "choose",
+    "criteria",
     "explain",
     "hint_of_privileges",
     "is_forever",
     "nearness",
+    "shared_parameters",
 ]
 
 FOREVER_START = datetime.datetime(1900, 1, 1)
 FOREVER_END = datetime.datetime(2200, 1, 1)
-_NEAREST = 3
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 class CalibrationNotFound(AweLookupError):
-    """No calibration meets all criteria."""
+    """No calibration meets all criteria.
+
+    Parameters
+    ----------
+    message : str
+        What is missing, with the table of the nearest misses.
+    remedy, cause : str, optional
+        As for `AweError`.
+    explain : callable, optional
+        Gives the explanation with every candidate. By default there is none.
+    """
+
+    def __init__(self, message, *, remedy=None, cause=None, explain=None):
+        super().__init__(message, remedy=remedy, cause=cause)
+        self.explain = explain
+
+    @property
+    def explanation(self):
+        """Every candidate with the verdict of each criterion, as of now; None if not known."""
+        return None if self.explain is None else self.explain()
+
+    def __reduce__(self):
+        # The candidates stay where their store is.
+        return (_not_found, (str(self), self.cause))
+
+
+def _not_found(message, cause):
+    return CalibrationNotFound(message, cause=cause)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +80,11 @@ class Dependency:
         Process parameters that must be equal on the product and on the candidate.
     required : bool
         Whether the product cannot be made without it.
+    headings : tuple of (str, str)
+        Shorter words for criteria, as the heads of columns.
+    compared_by : tuple of (str, str)
+        Links of `match` that are equal where an attribute behind them is, such as the mode of
+        a read-out, which each CCD has as an object of its own.
     """
 
     name: str
@@ -57,35 +92,59 @@ class Dependency:
     match: tuple
     same_parameters: tuple = ()
     required: bool = True
+    headings: tuple = ()
+    compared_by: tuple = ()
 
+    def value_of(self, obj, name):
+        """Give what must be equal on a frame and on a calibration.
 
-@dataclasses.dataclass
-class Candidate:
-    """A calibration with the verdict of each criterion.
+        Parameters
+        ----------
+        obj : DBObject
+            The frame or the calibration.
+        name : str
+            An attribute of `match`.
 
-    Attributes
-    ----------
-    calibration : Product
-        The calibration.
-    verdicts : dict of str to (bool, str)
-        By criterion: whether it is met, and what the candidate has.
-    rank : tuple
-        Smaller is better.
-    """
+        Returns
+        -------
+        object
+            None where it has no such attribute.
+        """
+        value, by = getattr(obj, name, None), dict(self.compared_by).get(name)
+        return value if by is None or value is None else getattr(value, by)
 
-    calibration: object
-    verdicts: dict
-    rank: tuple
+    def term_of(self, cls, name):
+        """Give what `value_of` gives as a term of a query.
 
-    @property
-    def fits(self):
-        """Whether all criteria are met."""
-        return all(met for met, _ in self.verdicts.values())
+        Parameters
+        ----------
+        cls : type
+            The calibration's class.
+        name : str
+            An attribute of `match`.
 
-    @property
-    def fails(self):
-        """The criteria that are not met."""
-        return [name for name, (met, _) in self.verdicts.items() if not met]
+        Returns
+        -------
+        Term
+            To be compared with the value of the frame.
+        """
+        by = dict(self.compared_by).get(name)
+        return Term(path_of(cls, name if by is None else f"{name}.{by}"))
+
+    def heading(self, criterion):
+        """Give the head of the column of a criterion.
+
+        Parameters
+        ----------
+        criterion : str
+            Its name, as in the verdicts.
+
+        Returns
+        -------
+        str
+            A short word.
+        """
+        return {"quality_flags": "flags", **dict(self.headings)}.get(criterion, criterion)
 
 
 def is_forever(calibration):
@@ -125,34 +184,54 @@ def nearness(night, calibration):
     return (is_forever(calibration), nights, newest, -int(calibration.object_id, 16))
 
 
-def _rank(frame, calibration):
-    return nearness(frame.night, calibration)
+def criteria(frame, dependency, cls, parameters=None):
+    """Give the criteria that a query can carry out, each as a query.
+
+    Parameters
+    ----------
+    frame : DBObject
+        What is to be calibrated.
+    dependency : Dependency
+        What is needed.
+    cls : type
+        A class that serves.
+    parameters : ProcessParameters, optional
+        Those of the product to be made. By default they are not compared.
+
+    Returns
+    -------
+    dict of str to Query
+        By criterion; the quality flags are not among them.
+    """
+    found = {
+        name: dependency.term_of(cls, name) == dependency.value_of(frame, name)
+        for name in dependency.match
+    }
+    at = frame.DATE_OBS
+    found["interval"] = (cls.timestamp_start <= at) & (cls.timestamp_end > at)
+    found["is_valid"] = cls.is_valid > 0
+    for name in shared_parameters(cls, dependency, parameters):
+        found[name] = getattr(cls.process_params, name) == getattr(parameters, name)
+    return found
 
 
-def _frame_value(frame, name):
-    return getattr(frame, name, None)
+def shared_parameters(cls, dependency, parameters):
+    """Give the parameters that must be equal on the product and on a calibration.
 
+    Parameters
+    ----------
+    cls : type
+        The calibration's class.
+    dependency : Dependency
+        What is needed.
+    parameters : ProcessParameters or None
+        Those of the product; None where they are not compared.
 
-def _alike(frame, cls, names):
-    """Give the query for what is equal in some attributes."""
-    query = cls.select_all()
-    for name in names:
-        query = query & (Term(path_of(cls, name)) == _frame_value(frame, name))
-    return query
-
-
-def _queries(frame, dependency, cls, parameters):
-    """Give the query for the candidates of one class that meet all criteria but the flags."""
-    query = _alike(frame, cls, dependency.match)
-    query = query & (cls.timestamp_start <= frame.DATE_OBS) & (cls.timestamp_end > frame.DATE_OBS)
-    query = query & (cls.is_valid > 0)
-    for name in _shared(cls, dependency, parameters):
-        term = getattr(cls.process_params, name)
-        query = query & (term == getattr(parameters, name))
-    return query
-
-
-def _shared(cls, dependency, parameters):
+    Returns
+    -------
+    list of str
+        Those that the class has.
+    """
     record_class = parameters_class(cls)
     if record_class is None or parameters is None:
         return []
@@ -184,16 +263,17 @@ def choose(frame, dependency, parameters=None):
     for class_name in dependency.class_names:
         cls = registry.find_class(class_name)
         bits = disqualifying_bits()
-        found = [
-            c for c in _queries(frame, dependency, cls, parameters) if not c.quality_flags & bits
-        ]
+        query = functools.reduce(
+            operator.and_, criteria(frame, dependency, cls, parameters).values()
+        )
+        found = [c for c in query if not c.quality_flags & bits]
         if found:
-            return min(found, key=lambda c: _rank(frame, c))
+            return min(found, key=lambda c: nearness(frame.night, c))
     if not dependency.required:
         return None
-    classes = " or ".join(dependency.class_names)
-    cause = f"no {classes} serves as {dependency.name}"
-    raise CalibrationNotFound(_why_none(frame, dependency, parameters), cause=cause)
+    from awe.process.explanation import not_found
+
+    raise not_found(frame, dependency, parameters)
 
 
 def check_given(frame, dependency, given, parameters=None):
@@ -232,14 +312,13 @@ def check_given(frame, dependency, given, parameters=None):
             f"{type(given).__name__} {given!r}."
         )
         raise AweTypeError(msg)
-    verdicts = _verdicts(frame, given, dependency, parameters)
-    for name, (met, has) in verdicts.items():
-        if not met and name not in ("interval", "is_valid", "quality_flags"):
-            source = frame if name in dependency.match else parameters
-            wanted = getattr(source, name, None)
+    from awe.process.explanation import verdicts
+
+    for name, verdict in verdicts(frame, given, dependency, parameters).items():
+        if not verdict.met and name not in ("interval", "is_valid", "quality_flags", "visible"):
             msg = (
                 f"The {dependency.name} given, {given!r}, does not fit {frame!r}: its {name} is "
-                f"{has}, needed is {_text(wanted)}."
+                f"{verdict.has}, needed is {verdict.wanted}."
             )
             raise AweValueError(msg, remedy=f"frame.explain({dependency.name!r}) shows which fit.")
     return given
@@ -262,80 +341,30 @@ def explain(frame, dependency, parameters=None):
     Explanation
         All candidates with the verdict of each criterion; printing it shows a table.
     """
-    return _explained(frame, dependency, parameters, dependency.match[:1])
+    from awe.process.explanation import Explanation
+
+    return Explanation(frame, dependency, parameters)
 
 
-def _explained(frame, dependency, parameters, names):
-    """Explain the candidates that are equal in some attributes."""
-    candidates = []
-    for order, class_name in enumerate(dependency.class_names):
-        cls = registry.find_class(class_name)
-        for calibration in _alike(frame, cls, names):
-            verdicts = _verdicts(frame, calibration, dependency, parameters)
-            rank = (order, *_rank(frame, calibration))
-            candidates.append(Candidate(calibration, verdicts, rank))
-    candidates.sort(key=lambda c: (len(c.fails), c.rank))
-    return Explanation(frame, dependency, candidates)
+@contextlib.contextmanager
+def at_level_one():
+    """See all that the user may see, whatever the privileges are.
 
-
-def _verdicts(frame, calibration, dependency, parameters):
-    verdicts = {}
-    for name in dependency.match:
-        wanted, has = _frame_value(frame, name), _frame_value(calibration, name)
-        verdicts[name] = (wanted is has or wanted == has, _text(has))
-    start, end = calibration.timestamp_start, calibration.timestamp_end
-    inside = start <= frame.DATE_OBS < end
-    verdicts["interval"] = (inside, f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
-    verdicts["is_valid"] = (calibration.is_valid > 0, str(calibration.is_valid))
-    bad = calibration.quality_flags & disqualifying_bits()
-    verdicts["quality_flags"] = (not bad, ", ".join(f.name for f in decode(bad)) or "none")
-    for name in _shared(type(calibration), dependency, parameters):
-        has = getattr(calibration.process_params, name)
-        verdicts[name] = (has == getattr(parameters, name), str(has))
-    return verdicts
-
-
-def _text(value):
-    return str(getattr(value, "name", value))
-
-
-class Explanation:
-    """All candidates for a calibration, the best first.
-
-    Parameters
-    ----------
-    frame : DBObject
-        What is to be calibrated.
-    dependency : Dependency
-        What is needed.
-    candidates : list of Candidate
-        Those that meet most criteria first.
+    Yields
+    ------
+    int
+        The privileges outside.
     """
-
-    def __init__(self, frame, dependency, candidates):
-        self.frame = frame
-        self.dependency = dependency
-        self.candidates = candidates
-
-    @property
-    def chosen(self):
-        """The calibration that is chosen, or None."""
-        fitting = [c for c in self.candidates if c.fits]
-        return min(fitting, key=lambda c: c.rank).calibration if fitting else None
-
-    def __str__(self):
-        classes = " or ".join(self.dependency.class_names)
-        head = f"{self.dependency.name} for {self.frame!r}: {len(self.candidates)} {classes}"
-        lines = [head]
-        for candidate in self.candidates:
-            mark = ">" if candidate.calibration is self.chosen else " "
-            lines.append(f"{mark} {candidate.calibration!r}")
-            for name, (met, has) in candidate.verdicts.items():
-                lines.append(f"      {'yes' if met else 'NO ':<4}{name:<20} {has}")
-        return "\n".join(lines)
-
-    def __repr__(self):
-        return str(self)
+    context = current.context()
+    level = context.privileges
+    if level == 1:
+        yield level
+        return
+    context.set_privileges(1)
+    try:
+        yield level
+    finally:
+        context.set_privileges(level)
 
 
 def hint_of_privileges(query):
@@ -351,37 +380,7 @@ def hint_of_privileges(query):
     str
         Such as ' at privileges 2; context.set_privileges(1) shows more', or nothing.
     """
-    context = current.context()
-    level, here = context.privileges, len(query)
-    if level == 1:
-        return ""
-    context.set_privileges(1)
-    try:
-        more = len(query) > here
-    finally:
-        context.set_privileges(level)
+    here = len(query)
+    with at_level_one() as level:
+        more = level > 1 and len(query) > here
     return f" at privileges {level}; context.set_privileges(1) shows more" if more else ""
-
-
-def _why_none(frame, dependency, parameters):
-    """Tell what is nearest, and the criterion that each of the nearest misses."""
-    # Those that are equal in most attributes: of a whole instrument there may be very many.
-    for count in range(len(dependency.match), 0, -1):
-        explanation = _explained(frame, dependency, parameters, dependency.match[:count])
-        if explanation.candidates:
-            break
-    classes = " or ".join(dependency.class_names)
-    wanted = ", ".join(f"{n} {_text(_frame_value(frame, n))}" for n in dependency.match)
-    lines = [
-        f"No {classes} serves as {dependency.name} of {frame!r} ({wanted}, at {frame.DATE_OBS})."
-    ]
-    if not explanation.candidates:
-        name = dependency.match[0]
-        found = [registry.find_class(each) for each in dependency.class_names]
-        hints = [hint_of_privileges(_alike(frame, cls, [name])) for cls in found]
-        hint = next((h for h in hints if h), ". Make one first")
-        lines.append(f"  There is none of this {name} at all{hint}.")
-    for candidate in explanation.candidates[:_NEAREST]:
-        reasons = "; ".join(f"{n} is {candidate.verdicts[n][1]}" for n in candidate.fails)
-        lines.append(f"  nearest: {candidate.calibration!r} fails by {reasons}")
-    return "\n".join(lines)

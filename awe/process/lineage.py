@@ -2,9 +2,10 @@
 
 import collections
 
+from awe.base import hooks
 from awe.store.relations import dependents_of
 
-__all__ = ["Lineage", "dependents"]
+__all__ = ["Lineage", "dependents", "name_of"]
 
 _MOST_ALIKE = 3
 
@@ -64,6 +65,21 @@ class Lineage:
         """
         return [o for o in self.objects() if not self.inputs(o)]
 
+    def graph(self, *, save=None):
+        """Draw the lineage in layers, from the raw frames on the left to the object on the right.
+
+        Parameters
+        ----------
+        save : str or os.PathLike, optional
+            File for the drawing, whose suffix decides the format. By default none is written.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The drawing; raw frames that went in together are one box.
+        """
+        return hooks.call("lineage_graph", self, save=save)
+
     def __str__(self):
         lines, shown = [], set()
         self._draw(self.top, "", "", lines, shown)
@@ -107,7 +123,9 @@ def _alike(inputs):
 
 
 def _how(obj):
-    """Tell in words how a product was made."""
+    """Tell in words how a product was made; of a record that was collected nothing is known."""
+    if "code_version" not in obj._attributes:
+        return
     made = f"code {obj.code_version}, awe {obj.package_version}, {obj.kernel}"
     yield f"{made}, {obj.creation_date:%Y-%m-%d %H:%M:%S} by {obj.made_by}"
     parameters = obj.process_params if "process_params" in obj._attributes else None
@@ -134,6 +152,22 @@ def _wrapped(words, width=90):
         line += (", " if line else "") + word
     if line:
         yield line
+
+
+def name_of(obj):
+    """Give what people call an object.
+
+    Parameters
+    ----------
+    obj : DBObject
+        The object.
+
+    Returns
+    -------
+    str
+        The name of its file, or what tells it from others of its class.
+    """
+    return (obj.filename if "filename" in obj._attributes else None) or obj.summary()
 
 
 def dependents(obj):

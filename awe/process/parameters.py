@@ -1,21 +1,28 @@
 """Process parameters: declared per class, with a default, a range and an origin for each value."""
 
 from awe.base.errors import AweAttributeError, AweTypeError, AweValueError, did_you_mean
-from awe.store import OwnedRecord
+from awe.store import OwnedRecord, registry
 from awe.store.attributes import Attribute
 
 __all__ = [
     "Parameter",
     "ProcessParameters",
+    "as_pars",
     "check_pars",
+    "known_names",
     "parameter",
+    "parameter_lines",
     "parameters_class",
+    "pars_of",
     "resolve",
     "set_defaults_source",
 ]
 
 # Gives the values that instrument, filter and chip have instead of a class's own.
 _defaults_source = None
+# Checks names of instrument, filter and chip.
+_names_source = None
+_MIDDLE = ".process_params."
 
 
 class Parameter(Attribute):
@@ -49,6 +56,21 @@ class Parameter(Attribute):
         low = "..." if self.low is None else f"{self.low:g}"
         high = "..." if self.high is None else f"{self.high:g}"
         return f"{low} to {high}"
+
+    def value_text(self, value):
+        """Give a value with its unit as a person reads it.
+
+        Parameters
+        ----------
+        value : object
+            The value.
+
+        Returns
+        -------
+        str
+            Such as '5.0 sigma'.
+        """
+        return "none" if value is None else f"{value!r} {self.unit or ''}".rstrip()
 
     def check(self, value, where):
         """Give the value in its own type, or raise where it is out of range.
@@ -137,7 +159,7 @@ class ProcessParameters(OwnedRecord):
         return sorted((n, getattr(record, n)) for n in names)
 
 
-def set_defaults_source(source):
+def set_defaults_source(source, names_source=None):
     """Say who knows the defaults of instruments.
 
     Parameters
@@ -145,9 +167,34 @@ def set_defaults_source(source):
     source : callable
         Called with a class name and a dict of instrument, filter and chip names; gives a list
         of (origin, {name: value}), the weaker ones first.
+    names_source : callable, optional
+        Called with such a dict that a user gave; gives it with all that follows from it, or
+        raises where there is no such thing. By default names are not checked.
     """
-    global _defaults_source
+    global _defaults_source, _names_source
     _defaults_source = source
+    _names_source = names_source
+
+
+def known_names(names):
+    """Check the names on which defaults depend.
+
+    Parameters
+    ----------
+    names : dict
+        Names of 'instrument', 'filter' and 'chip' that a user gave.
+
+    Returns
+    -------
+    dict
+        For `resolve`: the same, and what follows from them.
+
+    Raises
+    ------
+    AweLookupError
+        There is no such instrument, filter or chip.
+    """
+    return dict(names) if _names_source is None else _names_source(names)
 
 
 def parameters_class(product_class):
@@ -210,46 +257,140 @@ def resolve(product_class, names, pars=None):
     return record_class(**values), origins
 
 
+def parameter_lines(product_class):
+    """Describe the parameters of a class, one line each.
+
+    Parameters
+    ----------
+    product_class : type
+        The product's class.
+
+    Returns
+    -------
+    list of str
+        Name, default with its unit, range and meaning; empty where it has none.
+    """
+    record_class = parameters_class(product_class)
+    known = {} if record_class is None else record_class._attributes
+    return [
+        f"{name:<28} {a.value_text(a.default)} ({a.range_text()}): {a.doc}"
+        for name, a in known.items()
+    ]
+
+
+def as_pars(pars):
+    """Take parameters in any of their forms.
+
+    Parameters
+    ----------
+    pars : None, dict or Pars
+        What a user gave.
+
+    Returns
+    -------
+    dict
+        Values by 'Class.process_params.NAME', not checked.
+
+    Raises
+    ------
+    AweTypeError
+        It is something else.
+    """
+    if pars is None:
+        return {}
+    if not isinstance(pars, dict):
+        if isinstance(pars, type) or not callable(getattr(pars, "get", None)):
+            kind = f"the class {pars.__name__}" if isinstance(pars, type) else type(pars).__name__
+            msg = f"pars is a Pars or a dict such as p.get() gives, not {kind}."
+            raise AweTypeError(msg, remedy="Type: p = Pars('Reduce', instrument='NAME')")
+        pars = pars.get()
+    for name in pars:
+        if not isinstance(name, str):
+            msg = f"pars has names such as 'Class.process_params.NAME', not {name!r}."
+            raise AweTypeError(msg)
+    return dict(pars)
+
+
+def pars_of(pars, classes):
+    """Take those of a user's parameters that belong to some classes.
+
+    Parameters
+    ----------
+    pars : None, dict or Pars
+        Values by 'Class.process_params.NAME'.
+    classes : iterable of type
+        The classes.
+
+    Returns
+    -------
+    dict
+        The values of these classes.
+    """
+    prefixes = tuple(f"{cls.__name__}{_MIDDLE}" for cls in classes)
+    return {name: value for name, value in as_pars(pars).items() if name.startswith(prefixes)}
+
+
 def check_pars(pars, classes):
     """Check a user's parameters before any work.
 
     Parameters
     ----------
-    pars : dict or object with ``get()``
+    pars : None, dict or Pars
         Values by 'Class.process_params.NAME'.
     classes : iterable of type
-        The classes whose parameters a task uses.
+        The classes that are made.
 
     Returns
     -------
     dict
-        The same as a plain dict.
+        The same, each value in the type of its parameter.
 
     Raises
     ------
     AweAttributeError
-        A name does not exist; the nearest are given.
+        A name does not exist, the nearest are given; or nothing of its class is made.
+    AweTypeError
+        A value is of another type.
     AweValueError
         A value is out of its range.
     """
-    if pars is None:
-        return {}
-    if not isinstance(pars, dict):
-        if not callable(getattr(pars, "get", None)):
-            msg = f"pars is a dict such as p.get() gives, not {type(pars).__name__}."
-            raise AweTypeError(msg)
-        pars = pars.get()
     known = {}
     for cls in classes:
         record_class = parameters_class(cls)
         if record_class is not None:
             for name, attribute in record_class._attributes.items():
-                known[f"{cls.__name__}.process_params.{name}"] = attribute
-    for name, value in pars.items():
+                known[f"{cls.__name__}{_MIDDLE}{name}"] = attribute
+    checked = {}
+    for name, value in as_pars(pars).items():
         if name not in known:
-            whole = [key for key in known if key.endswith(f".{name}")]
-            hint = f" Its full name is {' or '.join(map(repr, whole))}." if whole else ""
-            msg = f"There is no parameter {name!r} here.{hint or did_you_mean(name, known)}"
-            raise AweAttributeError(msg)
-        known[name].check(value, name)
-    return dict(pars)
+            _refuse(name, known)
+        checked[name] = known[name].check(value, name)
+    return checked
+
+
+def _refuse(name, known):
+    """Tell why a name is no parameter of what is made."""
+    whole = [key for key in known if key.endswith(f".{name}")]
+    if whole:
+        msg = f"There is no parameter {name!r} here. Its full name is {_or(whole)}."
+        raise AweAttributeError(msg)
+    class_name, middle, short = name.partition(_MIDDLE)
+    cls = registry.known_class(class_name) if middle else None
+    record_class = None if cls is None else parameters_class(cls)
+    made = {key.partition(_MIDDLE)[0] for key in known}
+    if record_class is None or short not in record_class._attributes or class_name in made:
+        msg = f"There is no parameter {name!r} here.{did_you_mean(name, known)}"
+        raise AweAttributeError(msg)
+    msg = (
+        f"{name} would change nothing: no {class_name} is made here, only "
+        f"{', '.join(sorted(made)) or 'what has no parameters'}."
+    )
+    remedy = (
+        f"Make a new {class_name} with it first, or in the same sequence ('...>...'), or ask for "
+        "the result: target(..., pars=...)."
+    )
+    raise AweAttributeError(msg, remedy=remedy)
+
+
+def _or(names):
+    return " or ".join(map(repr, names))

@@ -11,6 +11,8 @@ from awe.base.utc import now
 from awe.base.version import __version__
 from awe.process.flags import decode
 from awe.process.parameters import parameters_class, resolve
+from awe.process.traced import Traced
+from awe.process.wanted import Dated, Judged
 from awe.store import DBObject, current, persistent
 from awe.store.files import DataObject
 
@@ -20,7 +22,7 @@ _VALID = (0, 1, 2)
 _LIBRARIES = ("numpy", "scipy", "astropy", "photutils", "numba")
 
 
-class ProcessTarget(DBObject):
+class ProcessTarget(Traced, Judged, DBObject):
     """Anything that has a quality: raw frames and products."""
 
     abstract = True
@@ -72,30 +74,6 @@ class ProcessTarget(DBObject):
         """
         return decode(self.quality_flags)
 
-    def lineage(self):
-        """Give the tree of all that the object was made from, down to the raw files.
-
-        Returns
-        -------
-        Lineage
-            Printing it shows it; `objects` and `roots` list what is in it.
-        """
-        from awe.process.lineage import Lineage
-
-        return Lineage(self)
-
-    def dependents(self):
-        """Give all that was made from the object, directly or not, and that you may see.
-
-        Returns
-        -------
-        list of DBObject
-            Nearest first.
-        """
-        from awe.process.lineage import dependents
-
-        return dependents(self)
-
 
 def content_key_of(obj):
     """Give the content key of an input.
@@ -114,7 +92,7 @@ def content_key_of(obj):
     return getattr(obj, "content_key", None) or getattr(obj, "sha256", None) or obj.object_id
 
 
-class Product(ProcessTarget):
+class Product(Dated, ProcessTarget):
     """Something made from something; the machinery writes how, never the author of a class.
 
     Attributes
@@ -123,6 +101,15 @@ class Product(ProcessTarget):
         The links to what it is made from.
     key_names : tuple of str
         Links to named things that decide what is made besides the inputs, such as the CCD.
+    dependencies : tuple of Dependency
+        Inputs that are chosen for a frame, and by which criteria.
+    own_night : tuple of Dependency
+        Inputs of which the newest of the product's own night counts.
+    companions : tuple of str
+        Links to what is made together with the product and is no input of it.
+    picked : bool
+        Whether people pick the science frames that it is made of; then nothing but a wish for
+        it makes it again.
     code_version : str
         Raised by hand when the pixels that `make` gives change.
     """
@@ -130,6 +117,10 @@ class Product(ProcessTarget):
     abstract = True
     inputs = ()
     key_names = ()
+    dependencies = ()
+    own_night = ()
+    companions = ()
+    picked = False
     pixel_version = "1.0"
 
     code_version = persistent("Version of the code of its class, 'major.minor'", str)
@@ -176,6 +167,35 @@ class Product(ProcessTarget):
         """
         return 0
 
+    def content_arrays(self):
+        """Give what the product holds besides its attributes: pixels, or columns of a table.
+
+        Returns
+        -------
+        dict of str to array
+            By name; by default there is nothing.
+        """
+        return {}
+
+    def foresee(self):
+        """Set what follows from inputs and parameters alone, before anything is made."""
+
+    @classmethod
+    def unused_inputs(cls, parameters):
+        """Give the inputs that some parameters leave out.
+
+        Parameters
+        ----------
+        parameters : ProcessParameters
+            Those of a product.
+
+        Returns
+        -------
+        set of str
+            Their links; by default none.
+        """
+        return set()
+
     def input_objects(self):
         """Give the inputs in their order.
 
@@ -201,14 +221,36 @@ class Product(ProcessTarget):
         record_class = parameters_class(type(self))
         if record_class is not None and self.process_params is not None:
             parameters = record_class.critical_values(self.process_params)
+        inputs = [[n, content_key_of(o)] for n, o in self.input_objects()]
+        names = [getattr(self, name).name for name in self.key_names]
+        return self.content_key_from(parameters, inputs, names)
+
+    @classmethod
+    def content_key_from(cls, parameters, inputs, names):
+        """Give the content key of what is made of some inputs with the present code.
+
+        Parameters
+        ----------
+        parameters : list of (str, object)
+            The critical ones, sorted by name.
+        inputs : list of (str, str)
+            Names of links with the content keys of what they lead to, in their order.
+        names : list of str
+            What `key_names` lead to.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits, the same in every process.
+        """
         content = {
-            "class": type(self).__name__,
-            "code_version": type(self).pixel_version,
+            "class": cls.__name__,
+            "code_version": cls.pixel_version,
             "parameters": parameters,
-            "inputs": [[n, content_key_of(o)] for n, o in self.input_objects()],
+            "inputs": inputs,
         }
-        if self.key_names:
-            content["names"] = [getattr(self, name).name for name in self.key_names]
+        if names:
+            content["names"] = names
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

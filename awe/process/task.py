@@ -1,15 +1,18 @@
 """Tasks: select inputs, make products one by one, tell what failed and why."""
 
 import dataclasses
+import itertools
 import reprlib
 import shutil
 import sys
 import tempfile
+import textwrap
 import weakref
 from pathlib import Path
 
 from awe.base.errors import AweError, AweTypeError, AweValueError, did_you_mean
 from awe.base.progress import track
+from awe.process.own_code import helpers_of
 from awe.process.parameters import check_pars
 from awe.store import current
 from awe.store.commit import closure
@@ -111,10 +114,13 @@ class Unit:
         What it is, for people.
     inputs : dict
         What the task's `make` needs.
+    makings : list of Making or None
+        What makes its products, where that is prepared already.
     """
 
     label: str
     inputs: dict
+    makings: list | None = None
 
 
 class Products(list):
@@ -178,7 +184,10 @@ def failure_lines(failures):
         lines.append(f"  {len(alike)} failed ({labels}{more}): {cause}")
         whole = alike[0].text.splitlines()
         rest = whole[1:] if whole and cause.endswith(whole[0]) else whole
-        lines += [f"    {line.strip()}" for line in rest]
+        told = list(itertools.takewhile(lambda line: not line.startswith(" "), rest))
+        # A table below keeps its columns.
+        told += textwrap.dedent("\n".join(rest[len(told) :])).splitlines()
+        lines += [f"    {line}" for line in told]
     return lines
 
 
@@ -229,7 +238,7 @@ class Task(metaclass=_TaskMeta):
     arguments = (
         Argument("commit", "whether to store the products; False does all the work and stores "
                            "nothing", False, check=as_flag),
-        Argument("pars", "process parameters, {'Class.process_params.NAME': value}"),
+        Argument("pars", "process parameters: a Pars, or {'Class.process_params.NAME': value}"),
         Argument("folder", "where the files are left; None leaves none", ".", check=as_folder),
     )  # fmt: skip
     product_names = ()
@@ -272,17 +281,14 @@ class Task(metaclass=_TaskMeta):
     @classmethod
     def _parameters_text(cls):
         """Give the process parameters as text, for `help`."""
-        from awe.process.parameters import parameters_class
+        from awe.process.parameters import parameter_lines
 
         lines = []
         for product in cls.product_classes():
-            record_class = parameters_class(product)
-            if record_class is None or not record_class._attributes:
-                continue
-            lines.append(f"\n    Parameters of {product.__name__}.process_params:\n")
-            for name, a in record_class._attributes.items():
-                unit = f" {a.unit}" if a.unit else ""
-                lines.append(f"    {name:<28} {a.default!r}{unit} ({a.range_text()}): {a.doc}")
+            described = parameter_lines(product)
+            if described:
+                lines.append(f"\n    Parameters of {product.__name__}.process_params:\n")
+                lines += [f"    {line}" for line in described]
         return "\n".join(lines) + ("\n" if lines else "")
 
     def check(self):
@@ -314,6 +320,24 @@ class Task(metaclass=_TaskMeta):
             Not committed.
         """
         raise NotImplementedError
+
+    def plan(self):
+        """Find out what `execute` would make of what; nothing is computed or stored.
+
+        Returns
+        -------
+        Plan
+            Printing it shows what would be made, with which calibrations, what is missing and
+            why, and how long it may take.
+
+        Raises
+        ------
+        TaskError
+            Nothing is selected.
+        """
+        from awe.process.plan import plan_tasks
+
+        return plan_tasks([self])
 
     def execute(self):
         """Do the work; one unit's failure does not stop the others.
@@ -363,6 +387,10 @@ class Task(metaclass=_TaskMeta):
             products = self.make(unit, scratch.folder)
             new = closure(products)
             self._note_recipe(new)
+            if self.folder is None:
+                for obj in new:
+                    if scratch.holds(obj):
+                        obj.give_file()
             if self.commit:
                 (store or current.context().commit)(*products)
             made_here = [o for o in new if scratch.holds(o)]
@@ -383,9 +411,13 @@ class Task(metaclass=_TaskMeta):
         """Let products of a recipe of the user's own remember by which file they were made."""
         name = type(self).__module__
         checksum = getattr(sys.modules.get(name), "__awe_checksum__", None)
-        for obj in new if checksum else ():
+        if not checksum:
+            return
+        own = {name: checksum, **helpers_of(sys.modules[name])}
+        noted = [f"{each} {digest}" for each, digest in own.items()]
+        for obj in new:
             if "dependency_versions" in obj._attributes:
-                obj.dependency_versions = (*obj.dependency_versions, f"{name} {checksum}")
+                obj.dependency_versions = (*obj.dependency_versions, *noted)
 
     def _leave(self, made):
         """Move the files into the user's folder, once all of the unit are made and stored."""

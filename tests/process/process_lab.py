@@ -112,15 +112,15 @@ def raw(chip="A", filter="V", night=NIGHT, hours=20, sha="0"):
     return PrRaw(chip=chip, filter=filter, night=night, DATE_OBS=when, sha256=sha * 8)
 
 
-def cal(source, nights=0, width=7, pars=None, **values):
+def cal(source, nights=0, width=7, pars=None, cls=PrCal, names=None, **values):
     """Make a calibration of a night, valid so many nights around."""
     night = source.night + nights * DAY
-    made = PrCal(raws=[source], chip=source.chip, filter=source.filter, night=night)
+    made = cls(raws=[source], chip=source.chip, filter=source.filter, night=night)
     made.timestamp_start = night + DAY / 2 - width * DAY
     made.timestamp_end = night + 3 * DAY / 2 + width * DAY
     for name, value in values.items():
         setattr(made, name, value)
-    return Making(made, {}, pars).run()
+    return Making(made, names or {}, pars).run()
 
 
 def forever(source, **values):

@@ -1,19 +1,52 @@
 """Choice of calibrations: every criterion, the order, the explanation."""
 
 import datetime
+import pickle
 import random
 
 import process_lab as lab
 import pytest
-from process_lab import CAL, cal, forever, raw
+from process_lab import CAL, DAY, NIGHT, PrCal, PrRaw, cal, forever, raw
 
 from awe.base.errors import AweTypeError, AweValueError
-from awe.process import CalibrationNotFound, choose, explain, register_flag, resolve
+from awe.process import (
+    CalibrationNotFound,
+    Dependency,
+    choose,
+    explain,
+    register_flag,
+    resolve,
+)
 from awe.process.choice import check_given
+from awe.process.serving import competing, serves_at_all, serving_intervals
+from awe.store import persistent
 
 BAD = register_flag("TEST_BAD", 1 << 40, "a flag of the tests that disqualifies")
 MILD = register_flag("TEST_MILD", 1 << 41, "a flag of the tests that warns", disqualifies=False)
 SECOND = datetime.timedelta(seconds=1)
+
+
+class PrMode(PrCal):
+    """A calibration that depends on more."""
+
+    abstract = False
+    instrument = persistent("Instrument", str)
+    mode = persistent("How it was read out", str)
+
+
+class PrModeRaw(PrRaw):
+    """A raw thing of which more is known."""
+
+    abstract = False
+    instrument = persistent("Instrument", str)
+    mode = persistent("How it was read out", str)
+
+
+def mode_frame(chip="A"):
+    """Give a raw thing of which more is known."""
+    source = raw(chip=chip)
+    values = {name: getattr(source, name) for name in ("chip", "filter", "night", "DATE_OBS")}
+    return PrModeRaw(instrument="CAMERA", mode="slow", sha256="0" * 8, **values)
 
 
 @pytest.fixture
@@ -166,10 +199,10 @@ def test_only_what_is_visible_is_chosen(context, frame):
     assert agreed(frame) is None
 
 
-def test_a_hundred_orders_of_insertion_give_one_choice(context):
+def test_orders_of_insertion_give_one_choice(context):
     """The choice hangs on what the candidates are, not on when they were stored."""
     rng = random.Random(3)
-    for trial in range(100):
+    for trial in range(25):
         frame = raw(chip=f"chip {trial}")
         nights = (-4, -1, 0, 1, 0, 0, 0, 1)
         made = [cal(frame, n) for n in nights] + [forever(frame)]
@@ -201,14 +234,222 @@ def test_query_and_verdicts_agree_on_random_candidates(context, seed):
     assert any(chosen)
 
 
-def test_table_marks_the_choice(context, frame):
-    near, far = stored(context, cal(frame), cal(frame, -30))
-    lines = str(explain(frame, CAL, parameters())).splitlines()
+def test_table_has_a_column_for_each_criterion(context, frame):
+    near, same, far = stored(context, cal(frame), cal(frame, 2), cal(frame, -30))
+    told = str(explain(frame, CAL, parameters()))
+    lines = told.splitlines()
     assert lines[0].startswith("cal for <PrRaw")
-    assert lines[1] == f"> {near!r}"
-    assert f"  {far!r}" in lines
-    assert "      NO  interval" in "\n".join(lines)
-    assert "      yes METHOD               6" in lines
+    assert lines[1] == "  needed: chip A, filter V, METHOD 6, at 2020-01-10 20:00:00"
+    assert lines[2:4] == [f"  chosen: {near!r}", "  before the next: fewer nights lie between"]
+    assert lines[5].split() == [
+        "calibration", "nights", "filter", "interval", "is_valid", "flags", "METHOD", "visible",
+    ]  # fmt: skip
+    assert lines[6].split() == [">", near.object_id[-8:], "0", *["yes"] * 6]
+    assert lines[7].split() == ["+", same.object_id[-8:], "+2", *["yes"] * 6]
+    assert lines[8].split() == ["-", far.object_id[-8:], "-30", "yes", "NO", *["yes"] * 4]
+    assert lines[9].strip() == "interval is 2019-12-04 12:00 to 2019-12-19 12:00"
+    assert max(map(len, lines)) <= 80
+
+
+def test_long_tables_say_what_they_leave_out(context, frame):
+    context.commit(*(cal(frame, -n) for n in range(23)))
+    told = explain(frame, CAL, parameters())
+    assert str(told).endswith("... and 3 more; .text(most=None) gives all")
+    assert told.text(most=None).count(" yes") > str(told).count(" yes")
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda frame: [cal(frame), forever(frame)], "its interval is finite"),
+        (lambda frame: [cal(frame, -1), cal(frame, 2)], "fewer nights lie between"),
+        (lambda frame: [cal(frame), cal(frame)], "it is newer"),
+    ],
+)
+def test_what_decides_is_told(context, frame, make, word):
+    stored(context, *make(frame))
+    assert f"  before the next: {word}\n" in str(explain(frame, CAL))
+
+
+def test_what_lies_below_the_privileges_is_told(context, frame):
+    (made,) = stored(context, cal(frame))
+    context.set_privileges(2)
+    told = explain(frame, CAL, parameters())
+    assert told.chosen is None
+    (candidate,) = told.candidates
+    assert candidate.fails == ["visible"]
+    assert context.privileges == 2
+    with pytest.raises(CalibrationNotFound) as error:
+        choose(frame, CAL, parameters())
+    assert "fails only by visible is at level 1" in str(error.value)
+    assert made.object_id[-8:] in str(error.value)
+    assert context.privileges == 2
+
+
+def test_the_error_travels_between_processes(context, frame):
+    context.commit(cal(frame, -30))
+    with pytest.raises(CalibrationNotFound) as told:
+        choose(frame, CAL)
+    copy = pickle.loads(pickle.dumps(told.value))  # noqa: S301  our own bytes
+    assert (str(copy), copy.cause) == (str(told.value), "no PrCal serves as cal")
+    assert copy.explanation is None
+    assert told.value.explanation.candidates[0].fails == ["interval"]
+
+
+class TestTwoHundred:
+    """A set of 200 that serve all, of which one criterion is taken away."""
+
+    NEED = Dependency("cal", ("PrMode",), ("instrument", "chip", "mode", "filter"), ("METHOD",))
+
+    def many(self, frame, count=200, **changes):
+        """Give calibrations, all of which differ from what is needed in the same way."""
+        change = {"method": {}} | changes
+        pars = {f"PrMode.process_params.{n}": v for n, v in change.pop("method").items()}
+        made = []
+        for n in range(count):
+            each = cal(frame, n % 13 - 6, cls=PrMode, pars=pars)
+            for name in ("instrument", "mode"):
+                setattr(each, name, getattr(frame, name))
+            for name, value in change.items():
+                setattr(each, name, value)
+            made.append(each)
+        return made
+
+    @pytest.mark.parametrize(
+        ("criterion", "changes"),
+        [
+            ("chip", {"chip": None}),
+            ("mode", {"mode": "fast"}),
+            ("filter", {"filter": "R"}),
+            ("interval", {"timestamp_end": NIGHT}),
+            ("is_valid", {"is_valid": 0}),
+            ("quality_flags", {"quality_flags": BAD}),
+            ("METHOD", {"method": {"METHOD": 5}}),
+            ("visible", {}),
+        ],
+    )
+    def test_the_message_names_exactly_the_criterion(self, context, criterion, changes):
+        frame = mode_frame()
+        made = self.many(frame, timestamp_start=NIGHT - 90 * DAY, **changes)
+        context.commit(frame, *made)
+        if criterion == "visible":
+            context.set_privileges(2)
+        with pytest.raises(CalibrationNotFound) as told:
+            choose(frame, self.NEED, parameters())
+        nearest = [line for line in str(told.value).splitlines() if "nearest:" in line]
+        assert len(nearest) == 3
+        assert all(f" fails only by {criterion} is " in line for line in nearest)
+        assert {tuple(c.fails) for c in told.value.explanation.candidates} == {(criterion,)}
+        lines = str(told.value).splitlines()
+        lines = lines[lines.index(next(x for x in lines if x.startswith("    calibration"))) :]
+        table = [line.split() for line in lines]
+        assert table[0][2:] == ["chip", "mode", "filter", "interval", "is_valid", "flags",
+                                "METHOD", "visible"]  # fmt: skip
+        column = table[0].index("flags" if criterion == "quality_flags" else criterion) + 1
+        rows = [row for row in table[1:] if row[0] == "-"]
+        assert len(rows) == 3
+        assert all(row[column] == "NO" and row.count("NO") == 1 for row in rows)
+        assert all(len(line) <= 82 for line in lines)
+        assert ("context.set_privileges(1) shows" in str(told.value)) == (criterion == "visible")
+
+    def test_among_many_that_fail_by_more_those_that_fail_by_one_are_named(self, context):
+        frame = mode_frame()
+        worse = self.many(frame, 150, is_valid=0, quality_flags=BAD)
+        other = self.many(frame, 50, chip=None)
+        context.commit(frame, *worse, *other)
+        with pytest.raises(CalibrationNotFound) as told:
+            choose(frame, self.NEED, parameters())
+        assert str(told.value).count("fails only by chip is None") == 3
+        assert "is_valid is" not in str(told.value)
+
+    @pytest.mark.heavy
+    def test_a_hundred_orders_of_insertion_give_one_choice(self, context):
+        rng, seen = random.Random(5), set()
+        for trial in range(100):
+            frame = mode_frame(chip=f"chip {trial}")
+            made = self.many(frame)
+            for n, each in enumerate(made):
+                # Of each night some fifteen, many of them made in the same second.
+                each.creation_date = datetime.datetime(2021, 1, 1) + n // 40 * SECOND
+                each.is_valid = int(n % 7 > 0)
+            own = [c for c in made if c.night == NIGHT and c.is_valid]
+            best = max(own, key=lambda c: (c.creation_date, c.object_id))
+            order = list(made)
+            rng.shuffle(order)
+            seen.add(order.index(best))
+            context.commit(frame, *order)
+            assert choose(frame, self.NEED, parameters()) is best
+        assert len(seen) > 20
+
+    def test_a_shuffled_store_gives_the_same_choice(self, context):
+        rng = random.Random(7)
+        for trial in range(8):
+            frame = mode_frame(chip=f"chip {trial}")
+            made = self.many(frame)
+            for each in made:
+                each.creation_date = datetime.datetime(2021, 1, 1)
+            best = max((c for c in made if c.night == NIGHT), key=lambda c: c.object_id)
+            rng.shuffle(made)
+            context.commit(frame, *made)
+            assert choose(frame, self.NEED, parameters()) is best
+
+
+class TestServing:
+    """When each calibration serves, against the choice itself."""
+
+    NIGHTS = tuple((NIGHT + n * DAY, NIGHT + (n + 0.5) * DAY, NIGHT + (n + 1.5) * DAY)
+                   for n in range(-25, 26))  # fmt: skip
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_it_is_the_choice_at_any_date(self, context, seed):
+        rng = random.Random(seed)
+        source = raw()
+        made = []
+        for n in range(14):
+            each = cal(source, rng.randint(-12, 12), width=rng.randint(0, 6))
+            each.timestamp_start += rng.uniform(-1, 1) * DAY
+            each.is_valid = rng.choice([0, 1, 1, 2])
+            each.quality_flags = rng.choice([0, 0, 0, BAD, MILD])
+            made.append(forever(source) if n == 0 else each)
+        context.commit(source, *made)
+        found = serving_intervals(made, self.NIGHTS)
+        edges = [t for c in made for t in (c.timestamp_start, c.timestamp_end)]
+        at = [t + d * SECOND for t in edges for d in (-1, 0, 1)]
+        at += [NIGHT + rng.uniform(-24, 25) * DAY for _ in range(60)]
+        compared = 0
+        for when in at:
+            if not self.NIGHTS[0][1] <= when < self.NIGHTS[-1][2]:
+                continue
+            night = next(n for n, begin, end in self.NIGHTS if begin <= when < end)
+            frame = PrRaw(chip=source.chip, filter="V", night=night, DATE_OBS=when)
+            told = [c for c in made if any(a <= when < b for a, b in found[c.object_id])]
+            try:
+                assert told == [choose(frame, CAL)]
+            except CalibrationNotFound:
+                assert told == []
+            compared += 1
+        assert compared > 60
+
+    def test_intervals_are_joined_and_what_is_bad_never_serves(self, context):
+        source = raw()
+        first, bad = cal(source), cal(source)
+        context.commit(source, first, bad)
+        context.update_is_valid(bad, 0, "light leak")
+        later = stored(context, cal(source))[0]
+        found = serving_intervals([first, bad, later], self.NIGHTS)
+        assert found[bad.object_id] == []
+        assert not serves_at_all(bad)
+        # A remake has the same interval, all of which it eclipses.
+        assert found[first.object_id] == []
+        assert found[later.object_id] == [(later.timestamp_start, later.timestamp_end)]
+
+    def test_only_what_competes_is_in_one_group(self, context):
+        frames = [raw(), raw(filter="R")]
+        made = [cal(f, pars={"PrCal.process_params.METHOD": m}) for f in frames for m in (5, 6, 6)]
+        context.commit(*frames, *made)
+        groups = competing(made)
+        assert sorted(map(len, groups.values())) == [1, 1, 2, 2]
+        assert {dict(key)["METHOD"] for key in groups} == {5, 6}
 
 
 class TestGivenByTheUser:

@@ -69,7 +69,7 @@ class TestParameters:
             ({P + "WIDTH": "wide"}, AweTypeError, "WIDTH"),
             ({P + "METHOD": 5.5}, AweTypeError, "METHOD"),
             ({P + "WIDTH": float("nan")}, AweValueError, "WIDTH"),
-            ("WIDTH", AweTypeError, "pars is a dict"),
+            ("WIDTH", AweTypeError, "pars is a Pars or a dict"),
         ],
     )
     def test_bad_pars_are_refused_before_any_work(self, context, pars, error, text):
