@@ -1,31 +1,36 @@
-"""What `inspect()` shows: a frame with its scale, its name and its statistics."""
+"""What `inspect()` does: it makes the figure of a frame, a list or an exposure, and shows it."""
 
-import sys
+import itertools
 import textwrap
-from pathlib import Path
 
-import numpy as np
+from awe.base.errors import AweError, AweTypeError, AweValueError
+from awe.view.inspect_pixels import statistics_text
+from awe.view.inspect_sources import ArraySource, Source, stem_of
 
-from awe.base.errors import AweTypeError, AweValueError
+__all__ = ["figure_of", "inspect"]
 
-__all__ = ["draw", "inspect_frame", "reduced"]
+_LARGE = (12.0, 8.4)
+_MOST = 24
 
-_SCREEN = 1200
 
-
-def inspect_frame(obj, *, block=None, save=None):
-    """Show a frame in zscale, in a window or, where there is no display, as a PNG.
+def inspect(thing, *, save=None, block=None, mask=False, blink=False):
+    """Show a frame, the frames of a query or a list, or all CCDs of an exposure.
 
     Parameters
     ----------
-    obj : DBObject
-        Something with pixels: its ``data`` is an array (ny, nx).
+    thing : DBObject, Query or iterable of DBObject
+        What to show.
+    save : str or os.PathLike, optional
+        Write the picture to this file instead of opening a window; its ending decides the
+        format. By default only without a screen, to ``<name>_inspect.png`` in the working
+        directory; the path is printed.
     block : bool, optional
         Whether to wait until the window is closed. By default in scripts, not at the prompt.
-    save : str or os.PathLike, optional
-        Write the picture to this file instead of opening a window; its suffix decides the
-        format. By default only without a display, to ``<name>_inspect.png`` in the working
-        directory; the path is printed.
+    mask : bool, optional
+        Whether bad pixels are marked by colour from the beginning. The default is False.
+    blink : bool, optional
+        Whether several frames are shown in turn, with the key ``b``, not side by side. The
+        default is False.
 
     Returns
     -------
@@ -35,184 +40,195 @@ def inspect_frame(obj, *, block=None, save=None):
     Raises
     ------
     AweTypeError
-        The object has no pixels.
+        There is something without pixels.
     AweValueError
-        No pixel has a finite value.
+        No pixel has a finite value, there is no frame, or the picture cannot be written.
     """
-    data = _pixels(obj)
-    import matplotlib.pyplot as plt
+    from awe.view import inspect_screen
 
-    ny, nx = data.shape
-    shape = (min(9.0, max(6.5, 7.5 * nx / ny)), min(9.0, max(5.0, 7.5 * ny / nx)))
-    figure = plt.figure(figsize=shape, layout="constrained")
-    try:
-        draw(figure, data, _head(obj))
-        if save is None and _has_window(figure):
-            plt.show(block=not hasattr(sys, "ps1") if block is None else block)
-            return None
-        file = Path(save or f"{_stem(obj)}_inspect.png").absolute()
-        figure.savefig(file, dpi=120)
-    except BaseException:
-        plt.close(figure)
-        raise
-    plt.close(figure)
+    where = "file" if save is not None else inspect_screen.screen()
+    parts = _parts(thing)
+    figure = _figure(thing, parts, where, mask, blink)
+    if where != "file":
+        inspect_screen.show(figure, where, block)
+        return None
+    name = save if save is not None else f"{_stem(parts)}_inspect.png"
+    file = inspect_screen.write_picture(figure, name)
     print(f"Picture: {file}")
     return file
 
 
-def draw(figure, data, head):
-    """Draw an image in zscale with a colour bar and its statistics.
+def figure_of(thing, *, mask=False, blink=False):
+    """Give the picture of a frame, list or exposure as a figure without a window.
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-        Where to draw.
-    data : numpy.ndarray
-        Shape (ny, nx), with at least one finite value.
-    head : str
-        The first lines of the title.
-    """
-    small, step = reduced(data)
-    low, high = _limits(small)
-    axes = figure.add_subplot()
-    ny, nx = small.shape
-    image = axes.imshow(
-        small,
-        origin="lower",
-        cmap="gray",
-        vmin=low,
-        vmax=high,
-        interpolation="nearest",
-        extent=(-0.5, nx * step - 0.5, -0.5, ny * step - 0.5),
-    )
-    figure.colorbar(image, ax=axes)
-    axes.set_xlabel("x [pixel]")
-    axes.set_ylabel("y [pixel]")
-    # At this size of letters an inch holds some 13 of them.
-    width = int(13 * figure.get_figwidth())
-    lines = [part for line in head.splitlines() for part in textwrap.wrap(line, width)]
-    figure.suptitle("\n".join([*lines, statistics_text(data)]), fontsize=9)
-
-
-def reduced(data, most=_SCREEN):
-    """Average an image over square blocks until it fits the screen.
-
-    Parameters
-    ----------
-    data : numpy.ndarray
-        Shape (ny, nx).
-    most : int, optional
-        The greatest side of the result. The default is 1200.
+    thing : DBObject, Query or iterable of DBObject
+        What to show.
+    mask, blink : bool, optional
+        As for `inspect`.
 
     Returns
     -------
-    small : numpy.ndarray
-        float32; NaN only where a whole block is. Rows and columns that fill no block are left
-        out.
-    step : int
-        The side of a block in pixels.
+    matplotlib.figure.Figure
+        Its attribute ``awe_window`` has the pictures and what they measure.
     """
-    ny, nx = data.shape
-    step = max(1, min(-(-max(ny, nx) // most), ny, nx))
-    if step == 1:
-        return np.asarray(data, dtype=np.float32), 1
-    rows, columns = ny // step, nx // step
-    total = np.zeros((rows, columns))
-    count = np.zeros((rows, columns))
-    for dy in range(step):
-        for dx in range(step):
-            part = data[dy : rows * step : step, dx : columns * step : step]
-            good = np.isfinite(part)
-            total += np.where(good, part, 0.0)
-            count += good
-    with np.errstate(invalid="ignore"):
-        return (total / count).astype(np.float32), step
+    return _figure(thing, _parts(thing), "file", mask, blink)
 
 
-def statistics_text(data):
-    """Give the statistics of the finite pixels in words.
-
-    Parameters
-    ----------
-    data : numpy.ndarray
-        Any shape.
-
-    Returns
-    -------
-    str
-        Size, median, mean, standard deviation, extremes, and how many are not finite; one or
-        two lines.
-    """
-    good = np.asarray(data[np.isfinite(data)], dtype=np.float64)
-    size = f"{data.shape[1]} x {data.shape[0]}"
-    if good.min() == good.max():
-        text = f"{size}, every pixel is {good[0]:.6g}"
-    else:
-        text = (
-            f"{size}, median {np.median(good):.6g}, mean {good.mean():.6g}, std {good.std():.4g},\n"
-            f"min {good.min():.6g}, max {good.max():.6g}"
-        )
-    bad = data.size - good.size
-    return text + (f", {bad} not finite" if bad else "")
-
-
-def _pixels(obj):
-    if not hasattr(type(obj), "data"):
-        msg = f"{obj!r} has no pixels to show."
-        raise AweTypeError(msg, remedy="obj.info() prints what is known of it.")
-    data = np.asarray(obj.data)
-    if data.ndim != 2 or not data.size:
-        msg = f"{obj!r} is no image: its data have the shape {data.shape}."
-        raise AweTypeError(msg)
-    if not np.isfinite(data).any():
-        msg = f"{obj!r} cannot be shown: none of its {data.size} pixels has a finite value."
+def _parts(thing):
+    """Give the frames to show: of a query or a list those that it holds."""
+    if hasattr(type(thing), "data") or hasattr(thing, "_attributes"):
+        return [thing]
+    try:
+        found = list(itertools.islice(thing, _MOST + 1))
+    except TypeError:
+        msg = f"{thing!r} cannot be shown: it is no frame, exposure, query or list of frames."
+        raise AweTypeError(msg) from None
+    if len(found) > _MOST:
+        print(f"Only the first {_MOST} are shown.")
+        found = found[:_MOST]
+    # A query's max() and min() give None where there is nothing.
+    found = [each for each in found if each is not None]
+    if not found:
+        msg = f"There is nothing to show: {thing!r} holds no frame."
         raise AweValueError(msg)
-    return data
+    return found
 
 
-def _limits(data):
-    """Give the limits of zscale, apart from each other even where the image is constant."""
-    from astropy.visualization import ZScaleInterval
+def _figure(thing, parts, where, mask, blink):
+    from awe.view import exposures
 
-    good = data[np.isfinite(data)]
-    low, high = good.min(), good.max()
-    if low < high:
-        low, high = ZScaleInterval().get_limits(good)
-    if low < high:
-        return low, high
-    margin = max(abs(low) * 1e-3, 0.5)
-    return low - margin, low + margin
+    if len(parts) == 1 and exposures.takes(parts[0]):
+        return exposures.exposure_figure(parts[0], where)
+    exposure = len(parts) == 1 and not hasattr(type(parts[0]), "data") and hasattr(
+        type(parts[0]), "frames")  # fmt: skip
+    if exposure:
+        from awe.view.inspect_mosaic import mosaic_figure
 
-
-def _head(obj):
-    words = [_value(obj, "filter.name"), _value(obj, "chip.name")]
-    when, exposed = _value(obj, "DATE_OBS"), _value(obj, "EXPTIME")
-    if when is not None:
-        words.append(f"{when:%Y-%m-%d %H:%M:%S}")
-    if exposed is not None:
-        words.append(f"{exposed:g} s")
-    name = _value(obj, "filename") or _value(obj, "name") or obj.object_id[:8]
-    second = ", ".join(str(w) for w in words if w is not None)
-    return f"{type(obj).__name__} {name}" + (f"\n{second}" if second else "")
+        return mosaic_figure(parts[0], where, mask)
+    if len(parts) == 1:
+        return _one(Source(parts[0]), where, mask)
+    sources = [_source(each) for each in parts]
+    if blink:
+        return _one(sources[0], where, mask, sources[1:])
+    return _several(sources, where, mask)
 
 
-def _value(obj, path):
-    """Give what lies at the end of a dotted path, None where a step is missing."""
-    for name in path.split("."):
-        if name not in getattr(obj, "_attributes", ()):
-            return None
-        obj = getattr(obj, name)
-    return obj
+def _source(obj):
+    """Give what to show of one of several; of one that cannot be shown the reason."""
+    try:
+        return Source(obj)
+    except AweTypeError:
+        raise
+    except AweError as err:
+        import numpy as np
+
+        source = ArraySource(np.zeros((1, 1), dtype=np.float32), str(err), "", obj)
+        source.problem = " ".join(str(err).split())
+        return source
 
 
-def _stem(obj):
-    name = _value(obj, "filename") or f"{type(obj).__name__}_{obj.object_id[:12]}"
-    return Path(name).name.removesuffix(".fz").removesuffix(".gz").removesuffix(".fits")
+def _one(source, where, mask, others=None):
+    from awe.view.inspect_pages import page_of, plain_page
+    from awe.view.inspect_screen import new_figure
+    from awe.view.inspect_views import View
+    from awe.view.inspect_window import Window
+
+    page = None if others is not None else page_of(source.obj)
+    ny, nx = source.data.shape
+    size = _LARGE
+    if where == "file" and page is None:
+        size = (min(9.0, max(6.5, 7.0 * nx / ny)), min(9.5, max(5.0, 7.0 * ny / nx)))
+    elif page is None:
+        # The panel is always there: a picture that moved aside would leave the pointer behind.
+        page = plain_page
+    figure = new_figure(where, size, source.head.splitlines()[0])
+    with _closing(figure, where):
+        window = Window(figure, page)
+        view = View(figure.add_subplot(), source)
+        view.show_all()
+        window.add(view)
+        view.axes.set_xlabel("x [pixel, from 0]", fontsize=8)
+        view.axes.set_ylabel("y [pixel, from 0]", fontsize=8)
+        window.blinked = others
+        window.set_title(f"{source.head}\n{statistics_text(source.data)}")
+        window.open_page()
+        _finish(window, where, mask)
+    return figure
 
 
-def _has_window(figure):
-    """Tell whether the backend shows figures: a GUI, or a notebook."""
-    import matplotlib
+def _several(sources, where, mask):
+    from awe.view.inspect_screen import new_figure
+    from awe.view.inspect_views import View
+    from awe.view.inspect_window import Window
 
-    gui = type(figure.canvas).required_interactive_framework is not None
-    return gui or "inline" in matplotlib.get_backend().lower()
+    figure = new_figure(where, _LARGE, f"{len(sources)} frames")
+    with _closing(figure, where):
+        window = Window(figure)
+        columns, rows = _grid(len(sources), sources[0].data.shape)
+        alike = len({source.data.shape for source in sources}) == 1
+        first = None
+        for source in sources:
+            axes = figure.add_subplot(sharex=first, sharey=first)
+            first = axes if alike and first is None else first
+            view = View(axes, source)
+            view.show_all()
+            window.add(view)
+            lines = source.head.splitlines()
+            axes.set_title("\n".join(_short(line, columns) for line in lines), fontsize=7, y=1.0)
+            view.bar.ax.set_title("")
+            problem = getattr(source, "problem", None)
+            if problem:
+                axes.set_title("")
+                axes.text(0.5, 0.5, problem, transform=axes.transAxes, fontsize=7, ha="center",
+                          va="center", wrap=True, color="white")  # fmt: skip
+        kinds = sorted({type(s.obj).__name__ for s in sources})
+        window.set_title(f"{len(sources)} frames: {', '.join(kinds)}")
+        window.arrange(rows, columns)
+        _finish(window, where, mask)
+    return figure
+
+
+def _short(words, columns):
+    """Wrap the title of one of several pictures."""
+    return "\n".join(textwrap.wrap(words, max(16, 90 // columns)))
+
+
+def _grid(count, shape):
+    """Give columns and rows for which the pictures become largest."""
+    wide, high = _LARGE[0] / max(shape[1], 1), _LARGE[1] / max(shape[0], 1)
+    columns = max(range(1, count + 1), key=lambda c: min(wide / c, high / -(-count // c)))
+    return columns, -(-count // columns)
+
+
+def _finish(window, where, mask):
+    if mask:
+        counts = {}
+        for view in window.views:
+            for name, colour, number in view.mark_mask(True):
+                counts[name, colour] = counts.get((name, colour), 0) + number
+        window.legend(counts)
+    if where != "notebook":
+        window.connect()
+
+
+class _closing:
+    """Close the window of a figure that could not be drawn."""
+
+    def __init__(self, figure, where):
+        self.figure = figure
+        self.where = where
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and self.where in ("window", "browser"):
+            from matplotlib import pyplot as plt
+
+            plt.close(self.figure)
+
+
+def _stem(parts):
+    return stem_of(parts[0]) if len(parts) == 1 else f"{type(parts[0]).__name__}_{len(parts)}"

@@ -1,6 +1,7 @@
 """The progress bar."""
 
 import io
+import os
 import sys
 
 import pytest
@@ -54,12 +55,71 @@ def test_slow_work_draws_one_line_on_a_terminal(reporter, monkeypatch):
     assert "3/3" in written.split("\r")[-1]
 
 
-def test_log_gets_whole_lines(reporter, monkeypatch):
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+def test_log_file_gets_one_line_for_each_step(reporter, monkeypatch, tmp_path):
+    with open(tmp_path / "run.log", "w") as log:
+        monkeypatch.setattr(sys, "stderr", log)
+        list(track(range(40), "Read headers"))
+        list(track(range(7), "Ingest"))
+        list(track([], "Nothing to do"))
+    lines = (tmp_path / "run.log").read_text().splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["Read headers: 40/40", "Ingest: 7/7"]
+    assert all("/s  in 0:00" in line for line in lines)
+
+
+def test_log_of_a_long_step_tells_now_and_then_how_far_it_is(reporter, monkeypatch, tmp_path):
     monkeypatch.setattr(bars, "_LOG_EVERY", 0.0)
-    list(track([1, 2], "Slow"))
-    assert [line.split()[2] for line in sys.stderr.getvalue().splitlines()][:2] == ["1/2", "2/2"]
-    assert "\r" not in sys.stderr.getvalue()
+    with open(tmp_path / "run.log", "w") as log:
+        monkeypatch.setattr(sys, "stderr", log)
+        list(track([1, 2], "Slow"))
+    lines = (tmp_path / "run.log").read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+
+
+def test_log_of_a_job_gets_one_line_for_each_step(reporter, tmp_path):
+    from awe.dpu.logs import JobLog
+
+    log = JobLog(tmp_path / "job.log")
+    with log.capture("unit 1"):
+        list(track(range(3), "Stack"))
+    (line,) = log.read()[0]
+    assert "unit 1 | Stack: 3/3 " in line
+
+
+def test_log_of_the_local_twin_keeps_the_last_state_only():
+    from awe.dpu.local import _Tee
+
+    lines = []
+    tee = _Tee(Terminal(), lines)
+    print("\rReduce 1/2   \rReduce 2/2   ", file=tee)
+    assert [line.partition(" | ")[2] for line in lines] == ["Reduce 2/2"]
+
+
+def test_pipe_gets_nothing(reporter, monkeypatch):
+    monkeypatch.setattr(bars, "_AFTER", 0.0)
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert list(track(range(5), "Slow")) == [0, 1, 2, 3, 4]
+    with os.fdopen(reader) as stream:
+        assert stream.read() == ""
+
+
+def test_pseudo_terminal_gets_rate_and_time_left(reporter, monkeypatch):
+    monkeypatch.setattr(bars, "_AFTER", 0.0)
+    monkeypatch.setattr(bars, "_EVERY", 0.0)
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        list(track(range(4), "Ingest"))
+        written = ""
+        while not written.endswith("\n"):
+            written += os.read(master, 10000).decode()
+    os.close(master)
+    states = [part.split("] ")[1].rstrip() for part in written.split("\r")[1:5]]
+    assert [state.split()[0] for state in states] == ["1/4", "2/4", "3/4", "4/4"]
+    assert all("/s" in state for state in states)
+    assert states[0].endswith(" left")
+    assert written.endswith("\n")
 
 
 def test_bar_ends_its_line_when_the_work_fails(reporter, monkeypatch):

@@ -132,3 +132,48 @@ def test_quality_flags_are_told_by_name():
     assert lines_of(information(model.RawBiasFrame(quality_flags=1)))["quality_flags"] == (
         f"1 ({decode(1)[0].name})"
     )
+
+
+# --- notebooks ---
+
+
+def test_html_of_an_object_has_every_attribute_and_escapes_everything(context):
+    view.enter()
+    plate = a_plate(name="<script>alert('x')</script>", remarks=["a & b"])
+    text = plate._repr_html_()
+    for name in ViewPlate._attributes:
+        assert f">{name}</th>" in text
+    assert "0.3 s</td>" in text
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+    assert "a &amp; b" in text
+    # Records are folded.
+    assert "<details><summary>ViewPoint</summary>" in text
+    plate.commit()
+    plate.name = "changed"
+    assert ">name*</th>" in plate._repr_html_()
+    assert "not committed yet" in plate._repr_html_()
+
+
+def test_html_of_a_query_has_its_condition_and_the_first_objects(context):
+    view.enter()
+    context.commit([a_plate(name=f"<b>{k}</b>") for k in range(1203)])
+    text = ViewPlate.select_all()._repr_html_()
+    assert "1203 objects" in text
+    assert text.count("<li>") == 10
+    assert "&lt;b&gt;9&lt;/b&gt;" in text
+    assert "<b>9" not in text
+    assert text.endswith("<p>and 1,193 more</p>")
+    none = (ViewPlate.name == "<i>")._repr_html_()
+    assert "<li>" not in none
+    assert "&lt;i&gt;" in none
+
+
+def test_html_is_asked_of_objects_only(context):
+    from IPython.core.formatters import DisplayFormatter
+
+    view.enter()
+    shown = DisplayFormatter().format(ViewPlate.select_all())[0]
+    assert "text/html" in shown
+    assert "text/html" not in DisplayFormatter().format(ViewPlate)[0]
+    assert "text/html" not in DisplayFormatter().format(ViewPlate.name)[0]
