@@ -2,8 +2,6 @@
 
 import datetime
 
-import numpy as np
-
 __all__ = [
     "CHIPS",
     "FILTERS",
@@ -151,6 +149,9 @@ class Survey:
             For each frame ``plain`` (values by attribute), one dict for each owned record, and
             the number of its exposure, template and chip.
         """
+        # Imported here: a cold start of the peers does without.
+        import numpy as np
+
         rng = np.random.default_rng(first)
         count = last - first
         levels = rng.normal(1000.0, 30.0, (count, 4)).tolist()

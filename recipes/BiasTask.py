@@ -1,6 +1,6 @@
 """BiasTask: read noise and master bias of each CCD and night."""
 
-from awe.recipes.common import CombineTask, made
+from awe.recipes.common import CombineTask
 
 from awe.model import BiasFrame, RawBiasFrame, ReadNoise
 from awe.process.flags import disqualifying_bits
@@ -18,32 +18,29 @@ class BiasTask(CombineTask):
     filter = None
     object = None
 
-    def make(self, unit, folder):
-        """Make the read noise and the bias of one CCD.
+    def prepare(self, unit):
+        """Prepare the read noise and the bias of one CCD.
 
         Parameters
         ----------
         unit : Unit
             With the raw biases.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
+        list of Making
             Read noise, where there are two frames and none was made of the same before, and bias.
         """
         frames = unit.inputs["frames"]
-        products = []
+        makings = []
         bias = self.with_validity(BiasFrame(raw_bias_frames=frames))
         bias.take_from(frames)
         making = self.making(bias)
         if len(frames) > 1:
-            bias.read_noise = self._read_noise(frames, products, folder)
-        products.append(made(making, folder))
-        return products
+            bias.read_noise = self._read_noise(frames, makings)
+        return [*makings, making]
 
-    def _read_noise(self, frames, products, folder):
+    def _read_noise(self, frames, makings):
         """Give the read noise: a stored one that was made of the same in the same way, or new."""
         noise = self.with_validity(ReadNoise(raw_bias_frames=frames))
         noise.take_from(frames)
@@ -57,5 +54,5 @@ class BiasTask(CombineTask):
             ]
             if good:
                 return max(good, key=lambda n: n.creation_date)
-        products.append(made(making, folder))
+        makings.append(making)
         return noise

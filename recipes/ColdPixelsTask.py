@@ -1,6 +1,5 @@
 """ColdPixelsTask: map of the cold pixels of each CCD, filter and night."""
 
-from awe.recipes.common import made
 from awe.recipes.map_tasks import MapTask, calibrations_of
 
 from awe.model import ColdPixelMap, DomeFlatFrame, TwilightFlatFrame
@@ -20,22 +19,20 @@ class ColdPixelsTask(MapTask):
     source = "flat"
     source_classes = (DomeFlatFrame, TwilightFlatFrame)
 
-    def make(self, unit, folder):
-        """Make the map of one CCD and filter.
+    def prepare(self, unit):
+        """Prepare the map of one CCD and filter.
 
         Parameters
         ----------
         unit : Unit
             With the flat.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
-            The map.
+        list of Making
+            One.
         """
         flat = unit.inputs["source"]
         cold = self.with_validity(ColdPixelMap(flat=flat))
         cold.take_from([flat])
-        return [made(self.making(cold, unit.inputs["overridden"]), folder)]
+        return [self.making(cold, unit.inputs["overridden"])]

@@ -1,7 +1,7 @@
 """DarkTask: master dark of each CCD and night."""
 
 from awe.recipes.arguments import as_calibration
-from awe.recipes.common import CombineTask, made
+from awe.recipes.common import CombineTask
 
 from awe.model import DarkFrame, RawDarkFrame
 from awe.process import Argument
@@ -24,20 +24,18 @@ class DarkTask(CombineTask):
     filter = None
     object = None
 
-    def make(self, unit, folder):
-        """Make the dark of one CCD.
+    def prepare(self, unit):
+        """Prepare the dark of one CCD.
 
         Parameters
         ----------
         unit : Unit
             With the raw darks.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
-            The dark.
+        list of Making
+            One.
         """
         frames = unit.inputs["frames"]
         dark = self.with_validity(DarkFrame(raw_dark_frames=frames))
@@ -48,4 +46,4 @@ class DarkTask(CombineTask):
         making = self.making(dark, overridden)
         for dependency in dark.dependencies:
             self.choose(dark, frames[0], dependency.name, overridden)
-        return [made(making, folder)]
+        return [making]

@@ -23,15 +23,20 @@ class DomeFlatTask(FlatTask):
     group_by = ("chip", "readout", "filter", "lamp")
     product_class = DomeFlatFrame
 
-    def units(self):
+    def units_of(self, frames):
         """Group the raw flats by CCD, read-out mode, filter, lamp, night; of one exposure time.
+
+        Parameters
+        ----------
+        frames : list of RawDomeFlatFrame
+            Good ones.
 
         Returns
         -------
         list of Unit
             One for each product.
         """
-        units = [_with_lamp(unit) for unit in super().units()]
+        units = [_with_lamp(unit) for unit in super().units_of(frames)]
         if self.raw_filenames is not None:
             return units
         return [Unit(u.label, {"frames": self._alike(u.inputs["frames"])}) for u in units]

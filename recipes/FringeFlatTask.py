@@ -56,23 +56,21 @@ class FringeFlatTask(SkyTask):
             self.left_out[reason] = len(frames) - len(kept)
         return kept
 
-    def make(self, unit, folder):
-        """Make the fringe frame of one CCD and filter.
+    def prepare(self, unit):
+        """Prepare the fringe frame of one CCD and filter.
 
         Parameters
         ----------
         unit : Unit
             With the reduced frames.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
+        list of Making
             One.
         """
         used = unit.inputs["frames"][0].filter
         if used is not None and used.has_fringes is False and self.filter is None:
             msg = f"Frames in {used.name} show no fringes (Filter.has_fringes is False)."
             raise AweValueError(msg, remedy=f"To make some all the same: filter={used.name!r}")
-        return super().make(unit, folder)
+        return super().prepare(unit)

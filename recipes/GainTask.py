@@ -1,7 +1,7 @@
 """GainTask: gain, read noise, linearity and saturation level of each CCD and night."""
 
 from awe.recipes.arguments import as_calibration
-from awe.recipes.common import CombineTask, each_file_once, made
+from awe.recipes.common import CombineTask, each_file_once
 
 from awe.model import GainLinearity, RawBiasFrame, RawDomeFlatFrame
 from awe.model.gain import pairs_of
@@ -32,15 +32,20 @@ class GainTask(CombineTask):
     tolerated = FLAT_LEVEL
     object = None
 
-    def units(self):
+    def units_of(self, frames):
         """Group the raw flats by CCD, read-out mode, filter, lamp and night.
+
+        Parameters
+        ----------
+        frames : list of RawDomeFlatFrame
+            Good ones.
 
         Returns
         -------
         list of Unit
             One for each product.
         """
-        units = super().units()
+        units = super().units_of(frames)
         if self.raw_filenames is None:
             for unit in units:
                 unit.inputs["frames"] = self._of_one_template(unit.inputs["frames"])
@@ -61,20 +66,18 @@ class GainTask(CombineTask):
             self.left_out[reason] = self.left_out.get(reason, 0) + number
         return groups[best]
 
-    def make(self, unit, folder):
-        """Measure the gain of one CCD.
+    def prepare(self, unit):
+        """Prepare the gain of one CCD.
 
         Parameters
         ----------
         unit : Unit
             With the raw dome flats.
-        folder : pathlib.Path
-            Not needed: a gain has no file.
 
         Returns
         -------
-        list of Product
-            The gain.
+        list of Making
+            One.
         """
         flats = sorted(unit.inputs["frames"], key=lambda f: f.DATE_OBS)
         product = GainLinearity(raw_domeflat_frames=flats, raw_bias_frames=self._biases(flats[0]))
@@ -83,7 +86,7 @@ class GainTask(CombineTask):
         overridden = []
         making = self.making(gain, overridden)
         self.choose(gain, flats[0], "bias", overridden)
-        return [made(making, folder)]
+        return [making]
 
     def _biases(self, flat):
         """Select the raw biases of the CCD and night of a flat."""

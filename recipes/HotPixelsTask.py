@@ -1,13 +1,12 @@
 """HotPixelsTask: map of the hot pixels of each CCD and night."""
 
 from awe.recipes.arguments import as_calibration
-from awe.recipes.common import made
 from awe.recipes.map_tasks import MapTask, calibrations_of
 
 from awe.model import BiasFrame, HotPixelMap
 from awe.model.dependencies import DARK
 from awe.process import Argument
-from awe.process.choice import check_given, choose
+from awe.process.choice import check_given
 
 __all__ = ["HotPixelsTask"]
 
@@ -27,20 +26,18 @@ class HotPixelsTask(MapTask):
     source = "bias"
     source_classes = (BiasFrame,)
 
-    def make(self, unit, folder):
-        """Make the map of one CCD.
+    def prepare(self, unit):
+        """Prepare the map of one CCD.
 
         Parameters
         ----------
         unit : Unit
             With the bias.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
-            The map.
+        list of Making
+            One.
         """
         bias, overridden = unit.inputs["source"], unit.inputs["overridden"]
         hot = self.with_validity(HotPixelMap(bias=bias))
@@ -49,14 +46,14 @@ class HotPixelsTask(MapTask):
         hot.dark = self._dark(bias)
         if self.dark is not None:
             overridden.append("dark")
-        return [made(making, folder)]
+        return [making]
 
     def _dark(self, bias):
         """Give the dark for the map of a bias: that of the user, or the best one, or None."""
         # A dark serves the bias as it serves the frames of its night, overscan-corrected alike.
         frame, parameters = bias.raw_bias_frames[0], bias.process_params
         if self.dark is None:
-            return choose(frame, DARK, parameters)
+            return self.chooser(frame, DARK, parameters)
         if self.dark is False:
             return None
         given = self.dark if isinstance(self.dark, (list, tuple)) else [self.dark]

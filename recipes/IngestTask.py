@@ -65,6 +65,24 @@ class IngestTask(Task):
         super().__init__(*positional, **arguments)
         self.reports = []
 
+    @classmethod
+    def from_paths(cls, paths, **arguments):
+        """Make the task of what `awe ingest` is given.
+
+        Parameters
+        ----------
+        paths : list of str
+            Files and folders.
+        **arguments
+            Those of the task.
+
+        Returns
+        -------
+        IngestTask
+            The task.
+        """
+        return cls(paths=paths, **arguments)
+
     def check(self):
         """Check the purpose before any file is read."""
         from awe.instruments.keywords import check_purpose
@@ -128,7 +146,7 @@ class IngestTask(Task):
     def _describe(self, path):
         """Read and translate the headers of a file."""
         from awe.fits import read_headers
-        from awe.instruments import recognise, translate
+        from awe.instruments import ingest_task_of, recognise, translate
 
         hdus = read_headers(path)
         headers = [h.header for h in hdus]
@@ -138,6 +156,11 @@ class IngestTask(Task):
             headers, shapes, instrument=self.instrument, purpose=self.purpose, filename=path.name
         )
         notes = [w for h in hdus for w in h.warnings] + [w for c in ccds for w in c.warnings]
+        if ingest_task_of(instrument.name) != type(self).__name__:
+            notes.append(
+                f"the files of an exposure belong together: awe ingest FOLDER "
+                f"--instrument {instrument.name}"
+            )
         # Of a long list of files the parsed headers would fill the memory.
         hdus = [dataclasses.replace(h, header=None) for h in hdus]
         return hdus, ccds, instrument, list(dict.fromkeys(notes))

@@ -2,7 +2,7 @@
 
 import datetime
 
-from awe.recipes.common import CombineTask, made
+from awe.recipes.common import CombineTask
 
 from awe.base.errors import AweTypeError, AweValueError
 from awe.model import DomeFlatFrame, MasterFlatFrame, NightSkyFlatFrame, TwilightFlatFrame
@@ -81,12 +81,23 @@ class MasterFlatTask(CombineTask):
                 key = (flat.chip.name, flat.filter and flat.filter.object_id,
                        flat.readout.object_id, flat.night)  # fmt: skip
                 group = groups.setdefault(key, {})
-                held = group.get(name)
-                if held is None or nearness(flat.night, flat) < nearness(held.night, held):
-                    group[name] = flat
+                held = group.get(name, flat)
+                better, worse = sorted((flat, held), key=lambda f: nearness(f.night, f))
+                self._note_lamps(better, worse)
+                group[name] = better
         for (*_, night), group in groups.items():
             self._complete(group, night, uses)
         return [self._unit(group, night) for (*_, night), group in groups.items()]
+
+    def _note_lamps(self, better, worse):
+        """Remember that a dome flat of another lamp is left out."""
+        lamps = [getattr(getattr(flat, "lamp", None), "name", None) for flat in (better, worse)]
+        if lamps[0] != lamps[1]:
+            reason = (
+                f"dome flat of the lamp {lamps[1]}, older than that of {lamps[0]}; domeflat= takes "
+                "one of them"
+            )
+            self.left_out[reason] = self.left_out.get(reason, 0) + 1
 
     def _way(self, names):
         """Give COMBINE_TYPE: the user's, or that of the instrument, filter and CCD."""
@@ -127,7 +138,8 @@ class MasterFlatTask(CombineTask):
             )
             raise AweValueError(msg, remedy="Leave those arguments out, or give another flat.")
 
-    def selected_classes(self):
+    @classmethod
+    def selected_classes(cls):
         """Give the classes of flats that are combined.
 
         Returns
@@ -142,6 +154,24 @@ class MasterFlatTask(CombineTask):
         name = "" if first.filter is None else f" {first.filter.name}"
         label = f"{first.chip.name}{name} {night:%Y-%m-%d}"
         return Unit(label, {"flats": flats, "night": night, "overridden": self._given(flats)})
+
+    def unit_again(self, product, sources):
+        """Give the unit that makes a master flat again.
+
+        Parameters
+        ----------
+        product : MasterFlatFrame
+            One that the task has made.
+        sources : dict of str to Product
+            What takes the place of the flats that it was made of, by link.
+
+        Returns
+        -------
+        Unit
+            For the same flats, or for what takes their place.
+        """
+        flats = {name: sources.get(name) or getattr(product, name) for name in _CLASSES}
+        return self._unit({n: f for n, f in flats.items() if f is not None}, product.night)
 
     def _given(self, flats):
         return [name for name in flats if getattr(self, name) is not None]
@@ -174,23 +204,21 @@ class MasterFlatTask(CombineTask):
                     key=lambda f: (overscan_of(f) != overscan_of(present), nearness(night, f)),
                 )
 
-    def make(self, unit, folder):
-        """Make the flat of one CCD and filter.
+    def prepare(self, unit):
+        """Prepare the flat of one CCD and filter.
 
         Parameters
         ----------
         unit : Unit
             With the dome and twilight flat.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
-            The flat.
+        list of Making
+            One.
         """
         flats = unit.inputs["flats"]
         flat = self.with_validity(MasterFlatFrame(**flats))
         flat.take_from(list(flats.values()))
         flat.night = unit.inputs["night"]
-        return [made(self.making(flat, unit.inputs["overridden"]), folder)]
+        return [self.making(flat, unit.inputs["overridden"])]

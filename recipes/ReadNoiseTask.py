@@ -1,6 +1,6 @@
 """ReadNoiseTask: read noise of each CCD and night."""
 
-from awe.recipes.common import CombineTask, made
+from awe.recipes.common import CombineTask
 
 from awe.model import RawBiasFrame, ReadNoise
 
@@ -17,22 +17,20 @@ class ReadNoiseTask(CombineTask):
     filter = None
     object = None
 
-    def make(self, unit, folder):
-        """Measure the read noise of one CCD.
+    def prepare(self, unit):
+        """Prepare the read noise of one CCD.
 
         Parameters
         ----------
         unit : Unit
             With the raw biases.
-        folder : pathlib.Path
-            Not needed: a read noise has no file.
 
         Returns
         -------
-        list of Product
-            The read noise.
+        list of Making
+            One.
         """
         frames = unit.inputs["frames"]
         noise = self.with_validity(ReadNoise(raw_bias_frames=frames))
         noise.take_from(frames)
-        return [made(self.making(noise), folder)]
+        return [self.making(noise)]

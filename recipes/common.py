@@ -10,7 +10,7 @@ from awe.process.choice import check_given, choose
 from awe.process.flags import disqualifying_bits
 from awe.store import current
 
-__all__ = ["CombineTask", "FrameTask", "each_file_once", "made"]
+__all__ = ["CombineTask", "FrameTask", "each_file_once", "label_of", "made"]
 
 
 def made(making, folder):
@@ -37,12 +37,18 @@ def made(making, folder):
 class FrameTask(Task):
     """A task that works on raw frames.
 
+    Its `prepare(unit)` gives what makes the products of a unit, with their inputs and parameters
+    set and nothing computed, so that it can be planned and asked for; one without it has a `make`
+    of its own.
+
     Attributes
     ----------
     raw_class : type
         The class of its raw frames.
     tolerated : int
         Disqualifying bits of `quality_flags` of raw frames that do not matter here.
+    chooser : callable
+        Chooses a calibration; called as `awe.process.choose`.
     """
 
     arguments = (
@@ -58,6 +64,7 @@ class FrameTask(Task):
     )  # fmt: skip
     raw_class = None
     tolerated = 0
+    chooser = staticmethod(choose)
 
     def __init__(self, *positional, **arguments):
         super().__init__(*positional, **arguments)
@@ -148,7 +155,8 @@ class FrameTask(Task):
     def _left_out_lines(self):
         return [f"  {number} left out: {why}" for why, number in self.left_out.items()]
 
-    def selected_classes(self):
+    @classmethod
+    def selected_classes(cls):
         """Give the classes that the task selects from.
 
         Returns
@@ -156,7 +164,7 @@ class FrameTask(Task):
         tuple of type
             By default that of its raw frames.
         """
-        return (self.raw_class,)
+        return (cls.raw_class,)
 
     def nothing_selected(self):
         """Give the message where no input was found.
@@ -176,6 +184,71 @@ class FrameTask(Task):
         for cls in self.selected_classes():
             told += [f"  {line}" for line in what_exists(cls, name, given)]
         return "\n".join([head, *told])
+
+    def make(self, unit, folder):
+        """Make the products of one unit.
+
+        Parameters
+        ----------
+        unit : Unit
+            The unit.
+        folder : pathlib.Path
+            Where the files go.
+
+        Returns
+        -------
+        list of Product
+            Not committed.
+        """
+        return [made(making, folder) for making in self.prepared(unit)]
+
+    def prepared(self, unit):
+        """Give what makes the products of a unit, prepared now if it was not before.
+
+        Parameters
+        ----------
+        unit : Unit
+            The unit.
+
+        Returns
+        -------
+        list of Making
+            In the order of making; the product that the unit is for comes last.
+        """
+        return self.prepare(unit) if unit.makings is None else unit.makings
+
+    def units_of(self, frames):
+        """Group frames to units.
+
+        Parameters
+        ----------
+        frames : list of RawFrame
+            Good ones.
+
+        Returns
+        -------
+        list of Unit
+            One for each product or CCD.
+        """
+        raise NotImplementedError
+
+    def unit_again(self, product, sources):
+        """Give the unit that makes a product again.
+
+        Parameters
+        ----------
+        product : Product
+            One that the task has made.
+        sources : dict of str to Product
+            What takes the place of calibrations that it was made of, by link.
+
+        Returns
+        -------
+        Unit or None
+            None where its raw frames are all bad now.
+        """
+        frames = self.good(getattr(product, product.inputs[0]))
+        return Unit(label_of(frames), {"frames": frames}) if frames else None
 
     def _instrument_name(self):
         from awe.model import Instrument
@@ -228,7 +301,7 @@ class FrameTask(Task):
         dependency = next(d for d in product.dependencies if d.name == name)
         given = getattr(self, name, None)
         if given is None:
-            setattr(product, name, choose(frame, dependency, product.process_params))
+            setattr(product, name, self.chooser(frame, dependency, product.process_params))
             return
         if given is False:
             if dependency.required:
@@ -284,14 +357,29 @@ class CombineTask(FrameTask):
         list of Unit
             One for each product.
         """
+        return self.units_of(self.select(self.raw_class))
+
+    def units_of(self, frames):
+        """Group frames by CCD, read-out mode, filter and night.
+
+        Parameters
+        ----------
+        frames : list of RawFrame
+            Good ones.
+
+        Returns
+        -------
+        list of Unit
+            One for each product.
+        """
         groups = {}
-        for frame in self.select(self.raw_class):
+        for frame in frames:
             links = [getattr(frame, n) for n in self.group_by]
             key = [None if link is None else link.object_id for link in links]
             if self.raw_filenames is None:
                 key.append(frame.night)
             groups.setdefault(tuple(key), []).append(frame)
-        return [Unit(_label(frames), {"frames": frames}) for frames in groups.values()]
+        return [Unit(label_of(frames), {"frames": frames}) for frames in groups.values()]
 
     def with_validity(self, product):
         """Let a product have the interval that the user wants.
@@ -330,7 +418,19 @@ def _fitting(frame, dependency, given, parameters):
     raise refusal
 
 
-def _label(frames):
+def label_of(frames):
+    """Give the label of a unit.
+
+    Parameters
+    ----------
+    frames : list of RawFrame
+        Of one CCD.
+
+    Returns
+    -------
+    str
+        CCD, filter and night.
+    """
     first = frames[0]
     parts = [first.chip.name]
     if first.filter is not None:

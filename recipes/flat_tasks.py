@@ -1,7 +1,7 @@
 """What the recipes for dome and twilight flats have in common."""
 
 from awe.recipes.arguments import as_calibration
-from awe.recipes.common import CombineTask, made
+from awe.recipes.common import CombineTask
 
 from awe.process import Argument
 
@@ -28,20 +28,18 @@ class FlatTask(CombineTask):
     object = None
     product_class = None
 
-    def make(self, unit, folder):
-        """Make the flat of one CCD and filter.
+    def prepare(self, unit):
+        """Prepare the flat of one CCD and filter.
 
         Parameters
         ----------
         unit : Unit
             With the raw flats.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
-            The flat.
+        list of Making
+            One.
         """
         frames = unit.inputs["frames"]
         flat = self.with_validity(self.product_class(**{self.product_class.raws: frames}))
@@ -50,4 +48,4 @@ class FlatTask(CombineTask):
         making = self.making(flat, overridden)
         for dependency in flat.dependencies:
             self.choose(flat, frames[0], dependency.name, overridden)
-        return [made(making, folder)]
+        return [making]

@@ -107,7 +107,27 @@ class MapTask(CombineTask):
             groups = {**found, **groups}
         return [self._unit(calibration, given=False) for calibration in groups.values()]
 
-    def selected_classes(self):
+    def unit_again(self, product, sources):
+        """Give the unit that makes a map again.
+
+        Parameters
+        ----------
+        product : DetectorMap
+            One that the task has made.
+        sources : dict of str to Product
+            What takes the place of the calibration that it was made of, by link.
+
+        Returns
+        -------
+        Unit
+            For the same calibration, or for what takes its place.
+        """
+        given = self.source in product.overridden_inputs
+        source = sources.get(self.source) or getattr(product, self.source)
+        return self._unit(source, given=given)
+
+    @classmethod
+    def selected_classes(cls):
         """Give the classes of calibrations that maps are made of.
 
         Returns
@@ -115,7 +135,7 @@ class MapTask(CombineTask):
         tuple of type
             The preferred one first.
         """
-        return self.source_classes
+        return cls.source_classes
 
     def select_calibrations(self, cls):
         """Select calibrations by the task's arguments.

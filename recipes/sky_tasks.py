@@ -1,7 +1,7 @@
 """What the recipes that start from reduced frames have in common."""
 
 from awe.recipes.arguments import as_names
-from awe.recipes.common import CombineTask, made
+from awe.recipes.common import CombineTask
 
 from awe.base.errors import AweLookupError, did_you_mean
 from awe.model import ReducedScienceFrame
@@ -58,15 +58,20 @@ class ReducedFramesTask(CombineTask):
         """
         return True
 
-    def units(self):
+    def units_of(self, frames):
         """Group the reduced frames by CCD, read-out mode, filter and night.
+
+        Parameters
+        ----------
+        frames : list of ReducedScienceFrame
+            Good ones.
 
         Returns
         -------
         list of Unit
             One for each product; where `all_nights` is true one for all nights.
         """
-        units = super().units()
+        units = super().units_of(frames)
         if not self.all_nights():
             return units
         groups = {}
@@ -113,23 +118,21 @@ class SkyTask(ReducedFramesTask):
 
     product_class = None
 
-    def make(self, unit, folder):
-        """Make the product of one CCD and filter.
+    def prepare(self, unit):
+        """Prepare the product of one CCD and filter.
 
         Parameters
         ----------
         unit : Unit
             With the reduced frames.
-        folder : pathlib.Path
-            Where the file goes.
 
         Returns
         -------
-        list of Product
+        list of Making
             One.
         """
         frames = unit.inputs["frames"]
         product = self.with_validity(self.product_class(reduced_frames=frames))
         product.take_from(frames)
         overridden = [] if self.red_filenames is None else ["reduced_frames"]
-        return [made(self.making(product, overridden), folder)]
+        return [self.making(product, overridden)]

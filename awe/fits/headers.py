@@ -11,7 +11,7 @@ import numpy as np
 from awe.fits.errors import FitsError
 from awe.fits.streams import open_stream, skip
 
-__all__ = ["BLOCK", "DTYPES", "Hdu", "iterate_hdus", "read_headers"]
+__all__ = ["BLOCK", "DTYPES", "Hdu", "iterate_hdus", "lines_of", "read_headers"]
 
 BLOCK = 2880
 _CARD = 80
@@ -110,7 +110,7 @@ def read_headers(path):
         header, complaints = _parse(text)
         found.append(
             dataclasses.replace(
-                hdu, header=header, text=_lines(text), warnings=hdu.warnings + tuple(complaints)
+                hdu, header=header, text=lines_of(text), warnings=hdu.warnings + tuple(complaints)
             )
         )
     if any(hdu.compressed for hdu in found):
@@ -174,10 +174,7 @@ def _read_header_blocks(stream, path, index):
             if index == 0 and not block.startswith(b"SIMPLE  ="):
                 msg = f"{os.fspath(path)} is not a FITS file: it does not begin with SIMPLE."
                 raise FitsError(msg)
-        ended = any(
-            block[i : i + _CARD].rstrip(b" \x00") == b"END" for i in range(0, len(block), _CARD)
-        )
-        if ended:
+        if _has_end(block):
             blocks.append(block.ljust(BLOCK))
             return b"".join(blocks)
         blocks.append(block)
@@ -186,20 +183,32 @@ def _read_header_blocks(stream, path, index):
             raise FitsError(msg)
 
 
+def _has_end(block):
+    """Tell whether a block holds the card END and nothing else in that card."""
+    at = block.find(b"END")
+    while at >= 0:
+        if at % _CARD == 0 and block[at : at + _CARD].rstrip(b" \x00") == b"END":
+            return True
+        at = block.find(b"END", at + 1)
+    return False
+
+
 _STRUCTURE = {
     *("XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "EXTNAME", "BSCALE", "BZERO"),
     *("BLANK", "GROUPS", "ZIMAGE", "ZBITPIX", "ZNAXIS", "ZBLANK"),
 }
+_BEGINNINGS = frozenset(key[:2].encode() for key in _STRUCTURE)
 
 
 def _structure(text, path, index):
     """Give the cards that say how the data lies, as texts and numbers."""
     values = {}
     for start in range(0, len(text), _CARD):
+        # Headers have hundreds of cards, of which few matter here.
+        if text[start : start + 2] not in _BEGINNINGS or text[start + 8 : start + 9] != b"=":
+            continue
         card = text[start : start + _CARD]
         key = card[:8].rstrip().decode("latin-1")
-        if card[8:9] != b"=":
-            continue
         if key in _STRUCTURE or (key.startswith(("NAXIS", "ZNAXIS")) and key[-1].isdigit()):
             if key in values:
                 continue
@@ -279,9 +288,21 @@ def _result_dtype(hdu):
     return np.dtype("f4" if hdu.bitpix in (8, 16) else "f8")
 
 
-def _lines(text):
-    """Give the cards of header blocks as lines of text."""
-    cards = (text[i : i + _CARD].decode("latin-1").rstrip() for i in range(0, len(text), _CARD))
+def lines_of(text):
+    """Give the cards of header blocks as lines of text.
+
+    Parameters
+    ----------
+    text : bytes
+        The blocks.
+
+    Returns
+    -------
+    str
+        One card a line, without END.
+    """
+    decoded = text.decode("latin-1")
+    cards = (decoded[i : i + _CARD].rstrip() for i in range(0, len(decoded), _CARD))
     return "\n".join(itertools.takewhile(lambda card: card != "END", cards))
 
 

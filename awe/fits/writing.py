@@ -9,6 +9,8 @@ import numpy as np
 
 from awe.fits.checksums import write_with_checksums
 from awe.fits.errors import FitsError
+from awe.fits.lineage import table_bytes
+from awe.fits.plio import is_map, map_table
 
 __all__ = ["Image", "sha256", "write_hdus", "write_image"]
 
@@ -68,7 +70,7 @@ def write_image(path, array, header_cards=(), *, compress=None):
     write_hdus(path, [Image(None), image] if compress else [image])
 
 
-def write_hdus(path, images):
+def write_hdus(path, images, tables=()):
     """Write several images as one FITS file with checksums.
 
     Parameters
@@ -77,6 +79,8 @@ def write_hdus(path, images):
         The file; it is overwritten where it exists.
     images : iterable of Image
         The first is the primary HDU; it cannot be compressed.
+    tables : iterable of TextTable, optional
+        Tables of texts behind the images. By default none.
 
     Raises
     ------
@@ -88,8 +92,9 @@ def write_hdus(path, images):
     with warnings.catch_warnings():
         warnings.simplefilter("error", fits.verify.VerifyWarning)
         try:
-            hdus = [_hdu(image, first=number == 0) for number, image in enumerate(images)]
-            _write(path, fits.HDUList(hdus))
+            _write(path, list(images))
+            with open(path, "ab") as file:
+                file.writelines(table_bytes(table) for table in tables)
         except FitsError as err:
             msg = f"{os.fspath(path)} cannot be written: {err}"
             raise FitsError(msg) from err
@@ -98,21 +103,35 @@ def write_hdus(path, images):
             raise FitsError(msg) from err
 
 
-def _write(path, hdus):
-    """Write HDUs with checksums, in one pass where the pixels need no other change."""
+def _write(path, images):
+    """Write images with checksums, in one pass where the pixels need no other change."""
     from astropy.io import fits
 
+    maps = [number > 0 and is_map(image) for number, image in enumerate(images)]
     plain = all(
-        not isinstance(hdu, fits.CompImageHDU)
-        and (hdu.data is None or hdu.data.dtype.str[1:] in _PLAIN)
-        for hdu in hdus
+        mapped or (image.compress is None and (image.array is None or _is_plain(image.array.dtype)))
+        for image, mapped in zip(images, maps, strict=True)
     )
+    hdus = fits.HDUList([
+        _hdu(image, first=number == 0)
+        for number, (image, mapped) in enumerate(zip(images, maps, strict=True))
+        if not (plain and mapped)
+    ])  # fmt: skip
     if not plain:
         hdus.writeto(path, overwrite=True, checksum=True)
         return
     hdus.update_extend()
     hdus.verify("exception")
-    write_with_checksums(path, [(hdu.header, hdu.data) for hdu in hdus])
+    others = iter([(hdu.header, hdu.data) for hdu in hdus])
+    parts = [
+        map_table(image.array, _header(image.cards), image.name) if mapped else next(others)
+        for image, mapped in zip(images, maps, strict=True)
+    ]
+    write_with_checksums(path, parts)
+
+
+def _is_plain(dtype):
+    return dtype.kind == "b" or dtype.str[1:] in _PLAIN
 
 
 def _hdu(image, *, first):

@@ -5,12 +5,13 @@ from awe.model.calibrations import BaseCalFrame, BiasFrame, ReadNoise
 from awe.model.darks import DarkFrame
 from awe.model.detectormaps import ColdPixelMap, HotPixelMap
 from awe.model.exposuremaps import CosmicMap, SatelliteMap, SaturatedPixelMap
+from awe.model.exposures import Exposure, Target
 from awe.model.flats import BaseFlatFrame, DomeFlatFrame, MasterFlatFrame, TwilightFlatFrame
 from awe.model.gain import GainLinearity
 from awe.model.illumination import IlluminationCorrection, IlluminationCorrectionFrame
 from awe.model.pixelmaps import PixelMap
+from awe.model.processed import ProcessedExposure
 from awe.model.raw import (
-    Exposure,
     RawBiasFrame,
     RawDarkFrame,
     RawDomeFlatFrame,
@@ -18,10 +19,9 @@ from awe.model.raw import (
     RawFrame,
     RawScienceFrame,
     RawTwilightFlatFrame,
-    Target,
 )
 from awe.model.records import Amplifier, Astrom, Imstat, OverscanStat
-from awe.model.science import ReducedScienceFrame, WeightFrame
+from awe.model.science import ReducedScienceFrame
 from awe.model.skyflats import FringeFrame, NightSkyFlatFrame
 from awe.model.tables import ResidualTable, StandardCatalog
 from awe.model.vocabulary import (
@@ -33,7 +33,9 @@ from awe.model.vocabulary import (
     Readout,
     Template,
 )
+from awe.model.weights import WeightFrame
 from awe.store import Project, User
+from awe.store.external import ExternalFile
 
 __all__ = [
     "Amplifier",
@@ -47,6 +49,7 @@ __all__ = [
     "DarkFrame",
     "DomeFlatFrame",
     "Exposure",
+    "ExternalFile",
     "Filter",
     "FringeFrame",
     "GainLinearity",
@@ -61,6 +64,7 @@ __all__ = [
     "ObservingBlock",
     "OverscanStat",
     "PixelMap",
+    "ProcessedExposure",
     "Project",
     "RawBiasFrame",
     "RawDarkFrame",

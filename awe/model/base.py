@@ -2,13 +2,12 @@
 
 import datetime
 
-from awe.base import hooks
 from awe.base.errors import AweAttributeError, AweValueError, did_you_mean
 from awe.base.utc import to_utc
+from awe.model.looking import Looked
 from awe.model.records import Imstat
 from awe.model.vocabulary import Instrument
 from awe.process import ProcessTarget
-from awe.process.choice import explain
 from awe.process.parameters import parameters_class, resolve
 from awe.store import current, persistent
 from awe.store.files import DataObject
@@ -104,6 +103,8 @@ class Explained:
     def explain(self, name):
         """Show every candidate for a calibration with the verdict of each criterion.
 
+        Of a product also what it was made with, beside what would be chosen now.
+
         Parameters
         ----------
         name : str
@@ -114,16 +115,33 @@ class Explained:
         Explanation
             Printing it shows a table.
         """
+        from awe.process.explanation import Explanation
+
         cls = self._calibrated_class()
         dependencies = {d.name: d for d in getattr(cls, "dependencies", ())}
         if name not in dependencies:
             msg = f"{cls.__name__} has no calibration {name!r}.{did_you_mean(name, dependencies)}"
-            raise AweAttributeError(msg)
+            raise AweAttributeError(msg, remedy=f"It has: {', '.join(dependencies) or 'none'}.")
+        made = isinstance(self, cls) and name in self._attributes
         # Of a product the parameters are known, of a raw frame those that it would be made with.
-        parameters = self.process_params if isinstance(self, cls) else None
+        parameters = self.process_params if made else None
         if parameters is None and parameters_class(cls) is not None:
             parameters = resolve(cls, self.names())[0]
-        return explain(self._calibrated_frame(), dependencies[name], parameters)
+        used = getattr(self, name) if made else None
+        given = made and name in self.overridden_inputs
+        return Explanation(
+            self._calibrated_frame(), dependencies[name], parameters, used, given, of_product=made
+        )
+
+    def calibration_names(self):
+        """Give the calibrations that `explain` takes.
+
+        Returns
+        -------
+        list of str
+            Such as 'bias'; empty where none are chosen for it.
+        """
+        return [d.name for d in getattr(self._calibrated_class(), "dependencies", ())]
 
     def _calibrated_class(self):
         return type(self)
@@ -136,7 +154,7 @@ class Explained:
         return frame
 
 
-class BaseFrame(Explained, DataObject, ProcessTarget):
+class BaseFrame(Looked, Explained, DataObject, ProcessTarget):
     """A frame: an image in a FITS file, with its statistics."""
 
     abstract = True
@@ -186,26 +204,6 @@ class BaseFrame(Explained, DataObject, ProcessTarget):
         if self.sha256 is None:
             msg = f"{self!r} has no file: a frame without pixels is not stored."
             raise AweValueError(msg, remedy="Attach one: frame.attach('path/to/file.fits')")
-
-    def inspect(self, *, save=None, block=None):
-        """Look at the frame in zscale: in a window, or without a display as a PNG.
-
-        Parameters
-        ----------
-        save : str, optional
-            File for the picture. By default a window is opened where there is a display.
-        block : bool, optional
-            Whether to wait until the window is closed. By default the prompt goes on and a
-            script waits.
-
-        Returns
-        -------
-        pathlib.Path or None
-            The picture that ``save`` names. Where it was written because there is no display
-            its path is printed.
-        """
-        picture = hooks.call("inspect", self, save=save, block=block)
-        return None if save is None else picture
 
     def names(self):
         """Give the names on which the defaults of parameters depend.

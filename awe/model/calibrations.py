@@ -16,8 +16,9 @@ from awe.model.quality import (
 from awe.model.raw import RawBiasFrame
 from awe.model.records import imstat_of
 from awe.model.stacks import RawStack, check_alike, level_method, pair_noise
-from awe.model.validity import Calibration
+from awe.model.validity import Calibration, valid_nights
 from awe.process import ProcessParameters, Product, parameter
+from awe.process.wanted import Wanted
 from awe.store import persistent
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-class FrameProduct(BaseFrame, Product):
+class FrameProduct(Wanted, BaseFrame, Product):
     """A product with an image, and perhaps an error plane, in a FITS file.
 
     Attributes
@@ -88,6 +89,25 @@ class FrameProduct(BaseFrame, Product):
         pixels = getattr(self, "_pixels", None)
         return super().extra_image(name) if pixels is None else pixels[1][name]
 
+    def content_arrays(self):
+        """Give the image and its planes.
+
+        Returns
+        -------
+        dict of str to array
+            'image' and the planes by name, such as 'ERROR', shape ``(ny, nx)``.
+        """
+        pixels = getattr(self, "_pixels", None)
+        if pixels is not None:
+            found = {"image": pixels[0], **pixels[1]}
+            return {n: a.view(np.uint8) if a.dtype == bool else a for n, a in found.items()}
+        from awe.fits import EXTENSION
+        from awe.fits.headers import iterate_hdus
+
+        planes = [hdu.name for hdu, _ in iterate_hdus(self.path())][self._image_hdu() + 1 :]
+        named = {name: self.extra_image(name) for name in planes if name != EXTENSION}
+        return {"image": self.data, **named}
+
     def write(self, folder):
         """Write the file and attach it.
 
@@ -101,7 +121,8 @@ class FrameProduct(BaseFrame, Product):
         pathlib.Path
             The file.
         """
-        from awe.fits import Image, write_hdus
+        from awe.fits import EXTENSION, Image, TextTable, write_hdus
+        from awe.process.record import COLUMNS, record_rows
 
         data, planes = self._pixels
         path = folder / product_name(self.file_kind, self, self.content_key)
@@ -110,7 +131,7 @@ class FrameProduct(BaseFrame, Product):
             # A compressed image cannot be the first of a file.
             images.insert(0, Image(None))
         images += [Image(plane, (("BUNIT", self.unit),), name=n) for n, plane in planes.items()]
-        write_hdus(path, images)
+        write_hdus(path, images, [TextTable(COLUMNS, record_rows(self), EXTENSION)])
         self.attach(path)
         # From here on the pixels are read from the file, so that memory does not fill up.
         object.__setattr__(self, "_pixels", None)
@@ -127,27 +148,17 @@ class FrameProduct(BaseFrame, Product):
         list of (str, object, str)
             Keyword, value, comment.
         """
+        from awe.process.record import record_cards
+
         names = self.names()
-        cards = [
+        return [
             ("BUNIT", self.unit, "unit of the pixels"),
             ("INSTRUME", names.get("instrument", ""), "instrument"),
             ("CHIP", names.get("chip", ""), "CCD"),
             ("FILTER", names.get("filter", ""), "filter"),
-            ("AWECLASS", type(self).__name__, "class in awe"),
-            ("AWEID", self.object_id, "object_id in awe"),
-            ("AWEKEY", self.content_key, ""),
-            ("AWECODE", self.code_version, "version of the class's code"),
-            ("AWEVERS", self.package_version, "version of awe"),
+            *record_cards(self),
             ("DATE", f"{self.creation_date:%Y-%m-%dT%H:%M:%S}", "made at (UTC)"),
         ]
-        for number, (name, obj) in enumerate(self.input_objects(), start=1):
-            cards.append((f"AWEIN{number}", f"{name} {obj.object_id}", ""))
-        parameters = self.process_params if "process_params" in self._attributes else None
-        for name in () if parameters is None else parameters._attributes:
-            value = getattr(parameters, name)
-            if value is not None:
-                cards.append((f"HIERARCH AWE PAR {name}", value, ""))
-        return cards
 
 
 class BaseCalFrame(Calibration, FrameProduct):
@@ -176,10 +187,7 @@ class ReadNoiseParameters(ProcessParameters):
                                              critical=False)  # fmt: skip
     MAXIMUM_BIAS_DIFFERENCE = parameter("Limit of the median difference of two biases", float, 1.0,
                                         unit="adu", low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(90)
 
 
 class ReadNoise(Calibration):
@@ -280,10 +288,7 @@ class BiasFrameParameters(ProcessParameters):
                                         critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_STDEV = parameter("Limit of the stdev of these medians", float, 100000.0,
                                      unit="adu", low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 7, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 7, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(7)
 
 
 class BiasFrame(BaseCalFrame):

@@ -8,6 +8,7 @@ from awe.model.dependencies import BIAS, GAIN
 from awe.model.quality import DARK_DIFFERENCE, DARK_LEVEL
 from awe.model.raw import RawDarkFrame
 from awe.model.stacks import RawStack, check_alike, noise_of
+from awe.model.validity import valid_nights
 from awe.process import ProcessParameters, parameter
 from awe.store import persistent
 
@@ -24,10 +25,7 @@ class DarkFrameParameters(ProcessParameters):
                                    critical=False)  # fmt: skip
     MAXIMUM_DARK_DIFFERENCE = parameter("Limit of the change of the mean", float, 0.1,
                                         unit="adu/s", low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 7, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 7, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(7)
 
 
 class DarkFrame(BaseCalFrame):

@@ -1,6 +1,8 @@
 """What is known of the detector of a reduced frame: gains, noise, bad pixels."""
 
-__all__ = ["amplifiers_of", "masks_of", "noise_maps"]
+from awe.model.pixelmaps import joined
+
+__all__ = ["amplifiers_of", "masks_of", "noise_maps", "pixels_of"]
 
 
 def amplifiers_of(frame):
@@ -76,9 +78,21 @@ def masks_of(obj, *names):
     array of bool or None
         True where a pixel is bad in any of them; None where there is no map.
     """
-    bad = None
-    for name in names:
-        pixel_map = getattr(obj, name)
-        if pixel_map is not None:
-            bad = pixel_map.bad if bad is None else bad | pixel_map.bad
-    return bad
+    maps = [m for m in (getattr(obj, name) for name in names) if m is not None]
+    return joined(maps) if maps else None
+
+
+def pixels_of(frame):
+    """Give the image of a calibration.
+
+    Parameters
+    ----------
+    frame : FrameProduct or None
+        The calibration.
+
+    Returns
+    -------
+    array or None
+        None where there is no calibration.
+    """
+    return None if frame is None else frame.data

@@ -1,8 +1,10 @@
 """Maps of the bad pixels of a CCD: hot ones and cold ones."""
 
+import dataclasses
+
 from awe.model.calibrations import BaseCalFrame, BiasFrame
 from awe.model.darks import DarkFrame
-from awe.model.dependencies import DARK
+from awe.model.dependencies import BIAS, DARK
 from awe.model.flats import CombinedFlatFrame
 from awe.model.pixelmaps import PixelMap
 from awe.model.quality import (
@@ -11,7 +13,8 @@ from awe.model.quality import (
     HOT_PIXEL_COUNT,
     HOT_PIXEL_DIFFERENCE,
 )
-from awe.process import ProcessParameters, parameter
+from awe.model.validity import valid_nights
+from awe.process import Dependency, ProcessParameters, parameter
 from awe.store import persistent
 
 __all__ = [
@@ -24,49 +27,40 @@ __all__ = [
 
 
 class DetectorMap(PixelMap, BaseCalFrame):
-    """A map of bad pixels that serves all frames of a CCD within its interval."""
+    """A map of bad pixels that serves all frames of a CCD within its interval.
+
+    Attributes
+    ----------
+    limit : str
+        The parameter that limits the number of bad pixels; with ``_DIFFERENCE`` that of its change.
+    count_bit, difference_bit : int
+        The bits of `quality_flags` where they are exceeded.
+    """
 
     abstract = True
     prev = persistent("The map that it was compared with", "DetectorMap")
     count_diff = persistent("Absolute change of the number of bad pixels since `prev`", int)
 
-    def count_flag(self, limit, bit):
-        """Give a bit where there are too many bad pixels.
-
-        Parameters
-        ----------
-        limit : int
-            So many are accepted.
-        bit : int
-            The bit of `quality_flags`.
+    def verify(self):
+        """Compute the flag of the number of bad pixels.
 
         Returns
         -------
         int
-            The bit or 0.
+            `count_bit` where there are more than the parameter `limit` accepts, else 0.
         """
-        return bit if self.count > limit else 0
+        return self.count_bit if self.count > getattr(self.process_params, self.limit) else 0
 
-    def difference_flag(self, limit, bit):
-        """Compare with the previous map; give a bit where the count has changed too much.
-
-        Parameters
-        ----------
-        limit : int
-            Such a change is accepted.
-        bit : int
-            The bit of `quality_flags`.
+    def compare(self):
+        """Compute the flag of the change since the previous map.
 
         Returns
         -------
         int
-            The bit or 0.
+            `difference_bit` where the count changed by more than `limit`_DIFFERENCE, else 0.
         """
-        self.prev = self.previous()
-        if self.prev is None:
-            return 0
-        self.count_diff = abs(self.count - self.prev.count)
-        return bit if self.count_diff > limit else 0
+        limit = getattr(self.process_params, f"{self.limit}_DIFFERENCE")
+        return self.change_flag(limit, self.difference_bit)
 
 
 class HotPixelMapParameters(ProcessParameters):
@@ -80,10 +74,7 @@ class HotPixelMapParameters(ProcessParameters):
     MAXIMUM_HOTPIXELCOUNT = parameter("Limit of their number", int, 50000, low=0, critical=False)
     MAXIMUM_HOTPIXELCOUNT_DIFFERENCE = parameter("Limit of the change of their number", int, 100,
                                                  low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
 class HotPixelMap(DetectorMap):
@@ -91,7 +82,10 @@ class HotPixelMap(DetectorMap):
 
     abstract = False
     file_kind = ("Cal", "Hot")
+    limit, count_bit = "MAXIMUM_HOTPIXELCOUNT", HOT_PIXEL_COUNT
+    difference_bit = HOT_PIXEL_DIFFERENCE
     inputs = ("bias", "dark")
+    own_night = (dataclasses.replace(BIAS, same_parameters=()),)
     dependencies = (DARK,)
     bias = persistent("The bias", BiasFrame)
     dark = persistent("The dark, where there is one", DarkFrame)
@@ -113,27 +107,6 @@ class HotPixelMap(DetectorMap):
         ))  # fmt: skip
         self.set_validity(getattr(self, "_validity", None))
 
-    def verify(self):
-        """Compute the flag of the number of hot pixels.
-
-        Returns
-        -------
-        int
-            HOT_PIXEL_COUNT or 0.
-        """
-        return self.count_flag(self.process_params.MAXIMUM_HOTPIXELCOUNT, HOT_PIXEL_COUNT)
-
-    def compare(self):
-        """Compute the flag of the change since the previous map.
-
-        Returns
-        -------
-        int
-            HOT_PIXEL_DIFFERENCE or 0.
-        """
-        limit = self.process_params.MAXIMUM_HOTPIXELCOUNT_DIFFERENCE
-        return self.difference_flag(limit, HOT_PIXEL_DIFFERENCE)
-
 
 class ColdPixelMapParameters(ProcessParameters):
     """How cold pixels are found, and the limits of their number."""
@@ -147,10 +120,7 @@ class ColdPixelMapParameters(ProcessParameters):
     MAXIMUM_COLDPIXELCOUNT = parameter("Limit of their number", int, 80000, low=0, critical=False)
     MAXIMUM_COLDPIXELCOUNT_DIFFERENCE = parameter("Limit of the change of their number", int, 1000,
                                                   low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
 class ColdPixelMap(DetectorMap):
@@ -158,7 +128,13 @@ class ColdPixelMap(DetectorMap):
 
     abstract = False
     file_kind = ("Cal", "Cold")
+    limit, count_bit = "MAXIMUM_COLDPIXELCOUNT", COLD_PIXEL_COUNT
+    difference_bit = COLD_PIXEL_DIFFERENCE
     inputs = ("flat",)
+    own_night = (
+        Dependency("flat", ("DomeFlatFrame", "TwilightFlatFrame"),
+                   ("instrument", "chip", "filter", "readout")),
+    )  # fmt: skip
     flat = persistent("The dome flat, or a twilight flat", CombinedFlatFrame)
     process_params = persistent("Parameters", ColdPixelMapParameters)
 
@@ -173,24 +149,3 @@ class ColdPixelMap(DetectorMap):
             max_iterations=parameters.MAXIMUM_ITERATIONS,
         ))  # fmt: skip
         self.set_validity(getattr(self, "_validity", None))
-
-    def verify(self):
-        """Compute the flag of the number of cold pixels.
-
-        Returns
-        -------
-        int
-            COLD_PIXEL_COUNT or 0.
-        """
-        return self.count_flag(self.process_params.MAXIMUM_COLDPIXELCOUNT, COLD_PIXEL_COUNT)
-
-    def compare(self):
-        """Compute the flag of the change since the previous map.
-
-        Returns
-        -------
-        int
-            COLD_PIXEL_DIFFERENCE or 0.
-        """
-        limit = self.process_params.MAXIMUM_COLDPIXELCOUNT_DIFFERENCE
-        return self.difference_flag(limit, COLD_PIXEL_DIFFERENCE)

@@ -75,12 +75,16 @@ class ExposureMap(PixelMap):
         int
             MAP_DIFFERENCE where the count changed by more than the limit, else 0.
         """
-        self.prev = self.previous()
-        if self.prev is None:
-            return 0
-        limit = self.process_params.MAXIMUM_COUNT_DIFFERENCE
-        self.count_diff = abs(self.count - self.prev.count)
-        return MAP_DIFFERENCE if self.count_diff > limit else 0
+        return self.change_flag(self.process_params.MAXIMUM_COUNT_DIFFERENCE, MAP_DIFFERENCE)
+
+
+# Then the cores of stars may be full and keep their weights.
+_NOT_MEASURED = "no pair of flats was saturated; the header's is taken, a full well may lie below"
+
+
+def _share_of(count, levels):
+    """Give how many of the amplifiers something holds for, in words; nothing for all."""
+    return f" of {count} of {len(levels)} amplifiers" if count < len(levels) else ""
 
 
 def _latest(cls, condition):
@@ -122,13 +126,18 @@ class SaturatedPixelMap(ExposureMap):
         raw, parameters = self.raw, self.process_params
         amplifiers = raw.pixel_amplifiers()
         arrays = [a[:] for a in raw.arrays()]
-        levels = self._saturation(arrays)
+        levels, measured = self._saturation(arrays)
         self.levels = [np.nan if level is None else level for level in levels]
         self._check_order(parameters.THRESHOLD_LOW)
         unknown = levels.count(None)
-        if unknown:
-            which = f" of {unknown} of {len(levels)} amplifiers" if unknown < len(levels) else ""
-            self.steps_not_done = [f"saturated pixels{which}: the saturation level is not known"]
+        self.steps_not_done = [
+            f"{what}{_share_of(count, levels)}: {why}"
+            for what, count, why in (
+                ("saturated pixels", unknown, "the saturation level is not known"),
+                ("measured saturation level", measured.count(None) - unknown, _NOT_MEASURED),
+            )
+            if count > 0
+        ]
         if unknown == len(levels) and parameters.THRESHOLD_LOW is None:
             self.keep_map(np.zeros(ccd_shape(amplifiers), dtype=bool))
             return
@@ -149,12 +158,16 @@ class SaturatedPixelMap(ExposureMap):
             raise AweValueError(msg, remedy="Give a lower THRESHOLD_LOW, or leave it out.")
 
     def _saturation(self, arrays):
-        """Give of each amplifier the user's level, or the lower one of header and measurement."""
+        """Give of each amplifier the user's level, or the lower one of header and measurement.
+
+        The levels that were measured come second.
+        """
         given, amplifiers = self.process_params.THRESHOLD_HIGH, self.raw.amplifiers
         if given is not None:
-            return [given] * len(amplifiers)
-        known = zip([a.saturation for a in amplifiers], self._measured(arrays), strict=True)
-        return [min((v for v in both if v is not None), default=None) for both in known]
+            return [given] * len(amplifiers), [given] * len(amplifiers)
+        measured = self._measured(arrays)
+        known = zip([a.saturation for a in amplifiers], measured, strict=True)
+        return [min((v for v in both if v is not None), default=None) for both in known], measured
 
     def _measured(self, arrays):
         """Give the raw level at which each amplifier was measured to saturate, or None."""
@@ -282,6 +295,7 @@ class SatelliteMap(ExposureMap):
 
     abstract = False
     file_kind = ("Sci", "Satellite")
+    pixel_version = "1.1"
     inputs = ("frame", "saturated", "hot", "cold", "cosmic")
     frame = persistent("The reduced frame in which they were found", "ReducedScienceFrame")
     saturated = persistent("Saturated pixels, left out", SaturatedPixelMap)

@@ -10,8 +10,9 @@ from awe.model.dependencies import BIAS, GAIN, HOT
 from awe.model.quality import FLAT_DIFFERENCE, FLAT_FLATNESS, FLAT_OUTLIERS, subwindow_medians
 from awe.model.raw import RawDomeFlatFrame, RawTwilightFlatFrame
 from awe.model.stacks import RawStack, check_alike, check_common, noise_of
+from awe.model.validity import valid_nights
 from awe.model.vocabulary import Lamp
-from awe.process import ProcessParameters, parameter
+from awe.process import Dependency, ProcessParameters, parameter
 from awe.store import persistent
 
 __all__ = [
@@ -231,10 +232,7 @@ class DomeFlatFrameParameters(ProcessParameters):
                                         float, 1.0, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
                                     float, 0.1, low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
 class DomeFlatFrame(CombinedFlatFrame):
@@ -280,10 +278,7 @@ class TwilightFlatFrameParameters(ProcessParameters):
                                         float, 1.0, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
                                     float, 0.1, low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
 class TwilightFlatFrame(CombinedFlatFrame):
@@ -322,10 +317,7 @@ class MasterFlatFrameParameters(ProcessParameters):
                                         float, 1.0, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
                                     float, 0.1, low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
 def overscan_of(flat):
@@ -379,9 +371,15 @@ class MasterFlatFrame(BaseFlatFrame):
     file_kind = ("Cal", "Flat")
     pixel_version = "1.1"
     inputs = ("domeflat", "twilightflat", "nightskyflat")
+    own_night = (
+        Dependency("domeflat", ("DomeFlatFrame",), _ALIKE),
+        Dependency("twilightflat", ("TwilightFlatFrame",), _ALIKE),
+        Dependency("nightskyflat", ("NightSkyFlatFrame",), _ALIKE),
+    )
     domeflat = persistent("Gives the small scales", DomeFlatFrame)
     twilightflat = persistent("Gives the large scales", TwilightFlatFrame)
     nightskyflat = persistent("Gives the largest scales", "NightSkyFlatFrame")
+    lamp = persistent("Lamp of the dome flat", Lamp)
     process_params = persistent("Parameters", MasterFlatFrameParameters)
 
     def make(self):
@@ -391,6 +389,7 @@ class MasterFlatFrame(BaseFlatFrame):
         parameters = self.process_params
         way = self._possible_way(parameters.COMBINE_TYPE)
         check_flats([getattr(self, f"{name}flat") for name in COMBINE_USES[way]])
+        self.lamp = None if self.domeflat is None else self.domeflat.lamp
         data = {name: self._image_of(name) for name in COMBINE_USES[way]}
         flat = master_flat(
             data.get("dome"), data.get("twilight"), way, parameters.MEDIAN_FILTER_SIZE,
@@ -402,15 +401,45 @@ class MasterFlatFrame(BaseFlatFrame):
         fine = getattr(self, f"{COMBINE_USES[way][0]}flat")
         self.keep_flat(flat, _scaled_error(fine, flat.flat))
 
+    @property
+    def large_scales(self):
+        """What lit the CCD for the large scales of the flat: 'sky' or 'screen'."""
+        of_sky = self.twilightflat is not None or self.nightskyflat is not None
+        return "sky" if of_sky else "screen"
+
+    @classmethod
+    def unused_inputs(cls, parameters):
+        """Give the flats that COMBINE_TYPE leaves out.
+
+        Parameters
+        ----------
+        parameters : MasterFlatFrameParameters
+            The parameters.
+
+        Returns
+        -------
+        set of str
+            Their links.
+        """
+        from awe.pixels import COMBINE_USES
+
+        uses = COMBINE_USES[parameters.COMBINE_TYPE]
+        return {f"{name}flat" for name in ("dome", "twilight", "nightsky") if name not in uses}
+
+    def foresee(self):
+        """Set the interval of validity, and leave out the flats that are not used."""
+        super().foresee()
+        for name in self.unused_inputs(self.process_params):
+            setattr(self, name, None)
+
     def _possible_way(self, wanted):
         """Leave out the flats that are not wanted, and give the way for those that are there."""
         from awe.pixels import COMBINE_USES
 
         uses = COMBINE_USES[wanted]
-        for name in ("dome", "twilight", "nightsky"):
+        for name in self.unused_inputs(self.process_params):
             # What is not used is no input.
-            if name not in uses:
-                setattr(self, f"{name}flat", None)
+            setattr(self, name, None)
         there = tuple(name for name in uses if getattr(self, f"{name}flat") is not None)
         ways = [way for way, names in COMBINE_USES.items() if names == there]
         if not ways:

@@ -10,7 +10,7 @@ from awe.model.dependencies import BIAS
 from awe.model.quality import GAIN_DIFFERENCE, GAIN_RANGE
 from awe.model.raw import RawBiasFrame, RawDomeFlatFrame
 from awe.model.stacks import RawStack, check_alike, overscan_zeros
-from awe.model.validity import Calibration
+from awe.model.validity import Calibration, valid_nights
 from awe.process import ProcessParameters, parameter
 from awe.store import persistent
 
@@ -31,10 +31,7 @@ class GainLinearityParameters(ProcessParameters):
                              low=0, critical=False)  # fmt: skip
     MAXIMUM_GAIN_DIFFERENCE = parameter("Limit of the change of the mean gain", float, 0.1,
                                         unit="electron/adu", low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(90)
 
 
 class GainLinearity(Calibration):

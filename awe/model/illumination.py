@@ -1,19 +1,23 @@
 """Illumination correction: what standard stars tell of the flat's large scales."""
 
+import operator
+
 import numpy as np
 
 from awe.base.errors import AweLookupError, AweValueError
 from awe.model.base import BaseFrame, product_name
 from awe.model.calibrations import BaseCalFrame
 from awe.model.quality import ILLUMINATION_DIFFERENCE, ILLUMINATION_RESIDUALS
-from awe.model.science import ReducedScienceFrame, WeightFrame
+from awe.model.records import IlluminationRecord
+from awe.model.science import ReducedScienceFrame
 from awe.model.skyflats import REDUCE_ALIKE, UncorrectedImage, treatment
 from awe.model.stacks import check_common
 from awe.model.standards import given_residuals, measured_residuals
 from awe.model.tables import ResidualTable, StandardCatalog
-from awe.model.validity import Calibration
+from awe.model.validity import Calibration, valid_nights
+from awe.model.weights import WeightFrame
 from awe.process import ProcessParameters, parameter
-from awe.store import OwnedRecord, persistent
+from awe.store import persistent
 from awe.store.files import DataObject
 
 __all__ = [
@@ -21,34 +25,10 @@ __all__ = [
     "IlluminationCorrectionFrame",
     "IlluminationCorrectionFrameParameters",
     "IlluminationCorrectionParameters",
-    "IlluminationRecord",
 ]
 
 # Points along each axis at which two corrections are compared.
 _POINTS = 33
-
-
-class IlluminationRecord(OwnedRecord):
-    """The illumination correction of one CCD."""
-
-    chip_name = persistent("Name of the CCD", str)
-    NAXIS1 = persistent("Columns of the CCD", int, unit="pix")
-    NAXIS2 = persistent("Rows of the CCD", int, unit="pix")
-    fit_coeffs = persistent("Chebyshev coefficients over the CCD, by powers of y and then of x",
-                            [float], unit="mag")  # fmt: skip
-    number_of_stars = persistent("Number of its stars that were kept", int)
-    max_error = persistent("Largest standard error of the fit on the CCD", float, unit="mag")
-
-    def coefficients(self):
-        """Give the coefficients as a matrix.
-
-        Returns
-        -------
-        array of float
-            As `awe.pixels.evaluate_illumination` takes them.
-        """
-        size = round(np.sqrt(len(self.fit_coeffs)))
-        return np.array(self.fit_coeffs).reshape(size, size)
 
 
 class IlluminationCorrectionParameters(ProcessParameters):
@@ -70,10 +50,7 @@ class IlluminationCorrectionParameters(ProcessParameters):
                               unit="mag", low=0, critical=False)  # fmt: skip
     MAXIMUM_DIFFERENCE = parameter("Limit of the change since the previous correction", float,
                                    0.03, unit="mag", low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(90)
 
 
 class IlluminationCorrection(DataObject, Calibration):
@@ -86,6 +63,7 @@ class IlluminationCorrection(DataObject, Calibration):
     abstract = False
     file_kind = ("Cal", "Illumination")
     inputs = ("table", "catalog", "reduced_frames", "weights")
+    picked = True
     table = persistent("Residuals that the user gave", ResidualTable)
     catalog = persistent("Catalogue of standard stars", StandardCatalog)
     reduced_frames = persistent("The reduced frames", [ReducedScienceFrame])
@@ -153,7 +131,7 @@ class IlluminationCorrection(DataObject, Calibration):
         weights = 1 / stars["error"][kept] ** 2
         self.rms = float(np.sqrt(np.average(rest[kept] ** 2, weights=weights)))
         self.max_error = max(record.max_error for record in self.records)
-        images = [_coarse(record) for record in self.records]
+        images = [record.on_grid(_POINTS) for record in self.records]
         self.range = float(max(np.ptp(image) for image in images))
         object.__setattr__(self, "_stars_used", (stars, kept, rest))
         self.set_validity(getattr(self, "_validity", None))
@@ -168,6 +146,8 @@ class IlluminationCorrection(DataObject, Calibration):
             msg = "An illumination correction needs a table of residuals or a catalog."
             raise AweLookupError(msg, remedy="Give table= or catalog=.")
         catalog = self.catalog.table()
+        scales = {"large scales of the flat": operator.attrgetter("large_scales")}
+        check_common(self.reduced_frames, scales, "they need flats of one kind", REDUCE_ALIKE)
         for name in chips:
             mine = [frame for frame in self.reduced_frames if frame.chip.name == name]
             check_common(mine, treatment(), "a CCD needs them reduced alike", REDUCE_ALIKE)
@@ -278,12 +258,33 @@ class IlluminationCorrection(DataObject, Calibration):
         if self.prev is None:
             return 0
         pairs = [(record, self.prev.record(record.chip_name)) for record in self.records]
-        changes = [np.abs(_coarse(a) - _coarse(b)).max() for a, b in pairs if b is not None]
+        changes = [
+            np.abs(a.on_grid(_POINTS) - b.on_grid(_POINTS)).max() for a, b in pairs if b is not None
+        ]
         if not changes:
             return 0
         self.max_diff = float(max(changes))
         limit = self.process_params.MAXIMUM_DIFFERENCE
         return ILLUMINATION_DIFFERENCE if self.max_diff > limit else 0
+
+    def content_arrays(self):
+        """Give the columns of the table of stars.
+
+        Returns
+        -------
+        dict of str to array
+            By name.
+        """
+        from astropy.table import Table
+
+        used = getattr(self, "_stars_used", None)
+        if used is None:
+            table = self.stars()
+        else:
+            table = Table(used[0])
+            table["kept"], table["fit_residual"] = used[1:]
+        columns = {name: np.asarray(table[name]) for name in table.colnames}
+        return {n: c.astype(str) if c.dtype.kind == "S" else c for n, c in columns.items()}
 
     def write(self, folder):
         """Write the stars into a FITS table and attach it.
@@ -301,15 +302,19 @@ class IlluminationCorrection(DataObject, Calibration):
         from astropy.io import fits
         from astropy.table import Table
 
+        from awe.fits.lineage import EXTENSION, TextTable, table_bytes
+        from awe.process.record import COLUMNS, record_cards, record_rows
+
         stars, kept, rest = self._stars_used
         table = Table(stars)
         table["kept"], table["fit_residual"] = kept, rest
         hdu = fits.table_to_hdu(table)
-        hdu.header["AWECLASS"] = type(self).__name__
-        hdu.header["AWEID"] = self.object_id
-        hdu.header["AWEKEY"] = self.content_key
+        hdu.header.extend(record_cards(self))
+        hdu.header["DATE"] = f"{self.creation_date:%Y-%m-%dT%H:%M:%S}"
         path = folder / product_name(self.file_kind, self, self.content_key)
         fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path, overwrite=True, checksum=True)
+        with open(path, "ab") as file:
+            file.write(table_bytes(TextTable(COLUMNS, record_rows(self), EXTENSION)))
         self.attach(path)
         object.__setattr__(self, "_stars_used", None)
         return path
@@ -348,10 +353,7 @@ class IlluminationCorrectionFrameParameters(ProcessParameters):
                               0.05, unit="mag", low=0, critical=False)  # fmt: skip
     MAXIMUM_DIFFERENCE = parameter("Limit of the change since the previous frame", float, 0.03,
                                    unit="mag", low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 90, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 90, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(90)
 
 
 class IlluminationCorrectionFrame(BaseCalFrame):
@@ -364,6 +366,8 @@ class IlluminationCorrectionFrame(BaseCalFrame):
     key_names = ("chip",)
     illumination_correction = persistent("The fit to the stars", IlluminationCorrection)
     prev = persistent("The frame that it was compared with", "IlluminationCorrectionFrame")
+    large_scales = persistent("What lit the CCDs for the large scales of the flat that its frames "
+                              "were divided by: 'sky' or 'screen'", str)  # fmt: skip
     number_of_stars = persistent("Stars kept on the CCD", int)
     max_error = persistent("Largest standard error of the fit on the CCD", float, unit="mag")
     max_diff = persistent("Largest change since `prev`", float, unit="mag")
@@ -378,6 +382,7 @@ class IlluminationCorrectionFrame(BaseCalFrame):
             msg = f"{self.illumination_correction!r} has no correction of {self.chip.name}."
             raise AweValueError(msg)
         self.number_of_stars, self.max_error = record.number_of_stars, record.max_error
+        self.large_scales = self.illumination_correction.reduced_frames[0].large_scales
         least = self.process_params.MINIMUM_STARS
         if self.number_of_stars < least:
             self.steps_not_done = [
@@ -467,13 +472,6 @@ def _record(frame, fit, place, number):
         chip_name=frame.chip.name, NAXIS1=nx, NAXIS2=ny, fit_coeffs=matrix.ravel(),
         number_of_stars=int(number), max_error=float(errors.max()),
     )  # fmt: skip
-
-
-def _coarse(record):
-    """Give the correction at points all over the CCD, in magnitudes, of mean 0."""
-    nodes = np.linspace(-1, 1, _POINTS)
-    image = np.polynomial.chebyshev.chebgrid2d(nodes, nodes, record.coefficients())
-    return image - image.mean()
 
 
 def _rest(records, stars, kept):

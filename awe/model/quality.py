@@ -29,8 +29,11 @@ __all__ = [
     "MAP_DIFFERENCE",
     "READ_NOISE_DIFFERENCE",
     "READ_NOISE_HIGH",
+    "REDUCTION_DIFFERENCE",
     "SATELLITE_TRAIL",
     "SATURATED",
+    "WEIGHT_DIFFERENCE",
+    "WEIGHT_ZEROS",
     "subwindow_medians",
 ]
 
@@ -104,6 +107,19 @@ BACKGROUND_HIGH = register_flag(
 )
 MAP_DIFFERENCE = register_flag(
     "MAP_DIFFERENCE", 1 << 25, "count of bad pixels differs from that of the map before",
+    disqualifies=False,
+)  # fmt: skip
+# Another reduction may differ on purpose.
+REDUCTION_DIFFERENCE = register_flag(
+    "REDUCTION_DIFFERENCE", 1 << 26, "sky or noise differ from those of the reduction before",
+    disqualifies=False,
+)  # fmt: skip
+WEIGHT_DIFFERENCE = register_flag(
+    "WEIGHT_DIFFERENCE", 1 << 27, "weights, or their zeros, differ from those before",
+    disqualifies=False,
+)  # fmt: skip
+WEIGHT_ZEROS = register_flag(
+    "WEIGHT_ZEROS", 1 << 28, "more pixels of weight 0 than MAXIMUM_BAD_FRACTION",
     disqualifies=False,
 )  # fmt: skip
 

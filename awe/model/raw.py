@@ -8,6 +8,8 @@ import numpy as np
 
 from awe.base.errors import AweValueError
 from awe.model.base import BaseFrame, LazyImage
+from awe.model.dependencies import FLAT
+from awe.model.exposures import Exposure
 from awe.model.quality import (
     BIAS_FLATNESS,
     BIAS_LEVEL,
@@ -26,12 +28,18 @@ from awe.model.vocabulary import (
     Readout,
     Template,
 )
-from awe.process import ProcessParameters, ProcessTarget, parameter, resolve
+from awe.process import (
+    CalibrationNotFound,
+    ProcessParameters,
+    ProcessTarget,
+    choose,
+    parameter,
+    resolve,
+)
 from awe.process.parameters import parameters_class
-from awe.store import DBObject, persistent
+from awe.store import persistent
 
 __all__ = [
-    "Exposure",
     "RawBiasFrame",
     "RawBiasFrameParameters",
     "RawDarkFrame",
@@ -43,7 +51,6 @@ __all__ = [
     "RawScienceFrame",
     "RawTwilightFlatFrame",
     "RawTwilightFlatFrameParameters",
-    "Target",
     "frame_class",
 ]
 
@@ -69,52 +76,6 @@ class RawFits(ProcessTarget):
             What tells the object from others of its class.
         """
         return self.filename
-
-
-class Target(DBObject):
-    """What was observed."""
-
-    abstract = False
-    target_name = persistent("Name, from OBJECT", str, unique=True, required=True, mutable=True)
-    exposures = persistent("Its exposures", ["Exposure"], inverse="target")
-
-    def summary(self):
-        """Give the words for `repr`.
-
-        Returns
-        -------
-        str
-            What tells the object from others of its class.
-        """
-        return self.target_name
-
-
-class Exposure(DBObject):
-    """One exposure of an instrument, all CCDs together."""
-
-    abstract = False
-    unique_together = (("instrument", "observation_time"),)
-    instrument = persistent("The instrument", Instrument, required=True)
-    observation_time = persistent("Start (UTC)", datetime.datetime, required=True)
-    target = persistent("What was observed", Target, inverse="exposures", mutable=True)
-    kind = persistent("bias, dark, dome, twilight, science or what the header says", str,
-                      mutable=True)  # fmt: skip
-    EXPTIME = persistent("Exposure time", float, unit="s", mutable=True)
-    filter = persistent("Filter in the beam", Filter, mutable=True)
-    template = persistent("Observing template", Template, mutable=True)
-    frames = persistent("Its frames, one for each CCD", ["RawFrame"], inverse="exposure")
-
-    def summary(self):
-        """Give the words for `repr`.
-
-        Returns
-        -------
-        str
-            What tells the object from others of its class.
-        """
-        target = "" if self.target is None else f" {self.target.target_name}"
-        when = f"{self.observation_time:%Y-%m-%dT%H:%M:%S}"
-        return f"{self.instrument.name} {when} {self.kind or ''}{target}"
 
 
 class RawFrame(BaseFrame):
@@ -166,8 +127,42 @@ class RawFrame(BaseFrame):
     @property
     def content_key(self):
         """SHA-256 over the file and the amplifiers, whose geometry may be corrected later."""
-        known = [sorted(a._values.items()) for a in self.amplifiers]
-        return hashlib.sha256(json.dumps([self.sha256, known]).encode()).hexdigest()
+        return self.content_key_of(self.sha256, self.known_of(self.readout))
+
+    @staticmethod
+    def known_of(readout):
+        """Give what is known of the amplifiers, as a part of content keys.
+
+        Parameters
+        ----------
+        readout : Readout or None
+            How the CCD was read out.
+
+        Returns
+        -------
+        str
+            JSON.
+        """
+        amplifiers = () if readout is None else readout.amplifiers
+        return json.dumps([sorted(a._values.items()) for a in amplifiers])
+
+    @staticmethod
+    def content_key_of(sha256, known):
+        """Give the content key of a frame.
+
+        Parameters
+        ----------
+        sha256 : str or None
+            That of its file.
+        known : str
+            What `known_of` gives.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
+        return hashlib.sha256(f"[{json.dumps(sha256)}, {known}]".encode()).hexdigest()
 
     def pixel_amplifiers(self):
         """Give the amplifiers as the pixel functions take them.
@@ -393,6 +388,14 @@ class RawScienceFrame(RawFrame):
         """
         level = self.saturation
         return SATURATED if level is not None and self.imstat.median >= level else 0
+
+    @property
+    def large_scales(self):
+        """What lit the CCD for the large scales of the flat that would be chosen; None without."""
+        try:
+            return choose(self, FLAT).large_scales
+        except CalibrationNotFound:
+            return None
 
     def _calibrated_class(self):
         from awe.model.science import ReducedScienceFrame

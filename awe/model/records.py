@@ -1,8 +1,18 @@
 """Records that live inside their owner: statistics, world coordinates, amplifiers."""
 
+import numpy as np
+
 from awe.store import OwnedRecord, persistent
 
-__all__ = ["Amplifier", "Astrom", "Imstat", "OverscanStat", "amplifier_of_header", "imstat_of"]
+__all__ = [
+    "Amplifier",
+    "Astrom",
+    "IlluminationRecord",
+    "Imstat",
+    "OverscanStat",
+    "amplifier_of_header",
+    "imstat_of",
+]
 
 
 class Imstat(OwnedRecord):
@@ -86,6 +96,46 @@ class Amplifier(OwnedRecord):
             x=self.x, y=self.y, gain=self.gain, read_noise=self.read_noise,
             name=self.name or "", **sections,
         )  # fmt: skip
+
+
+class IlluminationRecord(OwnedRecord):
+    """The illumination correction of one CCD."""
+
+    chip_name = persistent("Name of the CCD", str)
+    NAXIS1 = persistent("Columns of the CCD", int, unit="pix")
+    NAXIS2 = persistent("Rows of the CCD", int, unit="pix")
+    fit_coeffs = persistent("Chebyshev coefficients over the CCD, by powers of y and then of x",
+                            [float], unit="mag")  # fmt: skip
+    number_of_stars = persistent("Number of its stars that were kept", int)
+    max_error = persistent("Largest standard error of the fit on the CCD", float, unit="mag")
+
+    def coefficients(self):
+        """Give the coefficients as a matrix.
+
+        Returns
+        -------
+        array of float
+            As `awe.pixels.evaluate_illumination` takes them.
+        """
+        size = round(np.sqrt(len(self.fit_coeffs)))
+        return np.array(self.fit_coeffs).reshape(size, size)
+
+    def on_grid(self, points):
+        """Evaluate the correction at points all over the CCD.
+
+        Parameters
+        ----------
+        points : int
+            Points along each axis.
+
+        Returns
+        -------
+        array of float
+            In magnitudes, of mean 0.
+        """
+        nodes = np.linspace(-1, 1, points)
+        image = np.polynomial.chebyshev.chebgrid2d(nodes, nodes, self.coefficients())
+        return image - image.mean()
 
 
 def amplifier_of_header(values, hdu):

@@ -1,4 +1,4 @@
-"""Science frames: reduced frames and their weights."""
+"""Science frames: reduced frames."""
 
 import datetime
 
@@ -16,17 +16,17 @@ from awe.model.dependencies import (
     HOT,
     ILLUMINATION,
 )
-from awe.model.detector import amplifiers_of, masks_of
-from awe.model.exposuremaps import CosmicMap, SatelliteMap, SaturatedPixelMap
+from awe.model.detector import amplifiers_of, masks_of, pixels_of
 from awe.model.flats import MasterFlatFrame
-from awe.model.quality import BACKGROUND_HIGH
+from awe.model.quality import BACKGROUND_HIGH, REDUCTION_DIFFERENCE
 from awe.model.raw import RawScienceFrame
 from awe.model.records import Astrom
 from awe.model.vocabulary import Chip, Filter, ObservingBlock, Readout, Template
+from awe.model.weights import WeightFrame
 from awe.process import ProcessParameters, parameter
 from awe.store import persistent
 
-__all__ = ["ReducedScienceFrame", "ReducedScienceFrameParameters", "WeightFrame"]
+__all__ = ["ReducedScienceFrame", "ReducedScienceFrameParameters"]
 
 # What is recorded as not done where there is no such calibration.
 _STEPS = {
@@ -38,81 +38,12 @@ _STEPS = {
     "gain_linearity": ("measured gain", "no GainLinearity serves; the header's is taken"),
 }
 _CROWDED = 0.3
+# Standard deviations by which a background may differ for nothing.
+_NO_CHANGE = 0.1
 _FROM_RAW = (
     "instrument", "chip", "filter", "readout", "template", "observing_block", "DATE_OBS", "night",
     "EXPTIME", "OBJECT", "AIRMSTRT", "AIRMEND",
 )  # fmt: skip
-
-
-class WeightFrame(FrameProduct):
-    """The inverse variance of each pixel of a reduced frame; 0 for every bad pixel."""
-
-    abstract = False
-    file_kind = ("Sci", "Weight")
-    unit = "adu-2"
-    inputs = ("frame", "flat", "illumination", "hot", "cold", "saturated", "cosmic", "satellite")
-    frame = persistent("The reduced frame that it belongs to", "ReducedScienceFrame")
-    flat = persistent("The flat that the frame was divided by", MasterFlatFrame)
-    illumination = persistent("The illumination correction", "IlluminationCorrectionFrame")
-    hot = persistent("Map of the hot pixels", "HotPixelMap")
-    cold = persistent("Map of the cold pixels", "ColdPixelMap")
-    saturated = persistent("Map of the saturated pixels", SaturatedPixelMap)
-    cosmic = persistent("Map of the cosmic rays", CosmicMap)
-    satellite = persistent("Map of the satellite trails", SatelliteMap)
-    chip = persistent("The CCD", Chip)
-    filter = persistent("Filter in the beam", Filter)
-    bad_count = persistent("Number of pixels of weight 0", int)
-
-    def take_from(self, frame):
-        """Take from the reduced frame what it was made with.
-
-        Parameters
-        ----------
-        frame : ReducedScienceFrame
-            The frame.
-        """
-        self.frame = frame
-        for name in ("instrument", "chip", "filter", "flat", "illumination", "hot", "cold"):
-            setattr(self, name, getattr(frame, name))
-
-    def make(self):
-        """Compute the weights: noise of the detector, of the light and of the calibrations."""
-        from awe.pixels import weight_map
-
-        frame = self.frame
-        amplifiers = amplifiers_of(frame)
-        if any(a.gain is None for a in amplifiers):
-            self.steps_not_done = ["photon noise: the gain is not known, 1 is taken"]
-        amplifiers = [a if a.gain is not None else a._replace(gain=1.0) for a in amplifiers]
-        weights = weight_map(
-            frame.data, amplifiers, flat=self.flat.data, illumination=_pixels(self.illumination),
-            dark=_pixels(frame.dark), dark_scale=frame.EXPTIME or 0.0,
-            fringe=_pixels(frame.fringe), fringe_scale=frame.scale_factor or 0.0,
-            mask=self.bad_pixels(), levels=frame.overscan_levels(),
-            bias_error=frame.bias.extra_image("ERROR"), flat_error=self.flat.extra_image("ERROR"),
-        )  # fmt: skip
-        self.keep(weights)
-        self.bad_count = int(np.count_nonzero(weights == 0))
-
-    def bad_pixels(self):
-        """Give the bad pixels by cause.
-
-        Returns
-        -------
-        array of uint8
-            Bits of `awe.pixels.MASK_BITS`, shape ``(ny, nx)``.
-        """
-        from awe.pixels import MASK_BITS
-
-        mask = np.zeros(self.frame.data.shape, dtype=np.uint8)
-        for name, bit in (
-            ("hot", "hot"), ("cold", "cold"), ("saturated", "saturated"),
-            ("cosmic", "cosmic_ray"), ("satellite", "satellite"),
-        ):  # fmt: skip
-            bad = masks_of(self, name)
-            if bad is not None:
-                mask |= bad * np.uint8(MASK_BITS[bit])
-        return mask
 
 
 class ReducedScienceFrameParameters(ProcessParameters):
@@ -129,6 +60,13 @@ class ReducedScienceFrameParameters(ProcessParameters):
                                 unit="sigma", low=0)  # fmt: skip
     MAXIMUM_BACKGROUND = parameter("Limit of the background", float, 50000.0, unit="adu",
                                    critical=False)  # fmt: skip
+    MAXIMUM_SKY_DIFFERENCE = parameter("Limit of the change of the background since the previous "
+                                       "reduction, as a share of it; less than a tenth of its "
+                                       "standard deviation is none", float, 0.02, low=0,
+                                       critical=False)  # fmt: skip
+    MAXIMUM_NOISE_DIFFERENCE = parameter("Limit of the change of the standard deviation of the "
+                                         "background since the previous reduction, as a share of "
+                                         "it", float, 0.05, low=0, critical=False)  # fmt: skip
 
 
 class ReducedScienceFrame(FrameProduct):
@@ -136,17 +74,19 @@ class ReducedScienceFrame(FrameProduct):
 
     abstract = False
     file_kind = ("Sci", "Red")
+    pixel_version = "1.1"
     inputs = (
         "raw", "bias", "flat", "hot", "cold", "saturated", "dark", "illumination", "fringe",
         "gain_linearity",
     )  # fmt: skip
+    companions = ("weight",)
     dependencies = (BIAS, FLAT, HOT, COLD, DARK, ILLUMINATION, FRINGE, GAIN)
     raw = persistent("The raw frame", RawScienceFrame)
     bias = persistent("The bias that was subtracted", BiasFrame)
     flat = persistent("The flat that it was divided by", MasterFlatFrame)
     hot = persistent("Map of the hot pixels", "HotPixelMap")
     cold = persistent("Map of the cold pixels", "ColdPixelMap")
-    saturated = persistent("Map of the saturated pixels", SaturatedPixelMap)
+    saturated = persistent("Map of the saturated pixels", "SaturatedPixelMap")
     dark = persistent("The dark current that was subtracted", "DarkFrame")
     illumination = persistent("The illumination correction that it was divided by",
                               "IlluminationCorrectionFrame")  # fmt: skip
@@ -172,6 +112,7 @@ class ReducedScienceFrame(FrameProduct):
                      "median", float, unit="adu")  # fmt: skip
     sky_noise = persistent("Standard deviation of the background", float, unit="adu")
     sky_change = persistent("Change of the sky since `prev`", float, unit="adu")
+    noise_change = persistent("Change of `sky_noise` since `prev`", float, unit="adu")
     fwhm = persistent("Full width at half maximum of the stars", float, unit="pix")
     psf_radius = persistent("Seeing: full width at half maximum of the stars", float,
                             unit="arcsec")  # fmt: skip
@@ -206,13 +147,14 @@ class ReducedScienceFrame(FrameProduct):
         object.__setattr__(self, "_left_out", tuple(names))
 
     def _not_done(self):
-        """Give the steps for which there is no calibration, each with the reason."""
+        """Give the steps without input, those of the saturated pixels too, each with the reason."""
         left_out = getattr(self, "_left_out", ())
-        return [
+        steps = [
             f"{what}: left out by the user" if name in left_out else f"{what}: {why}"
             for name, (what, why) in _STEPS.items()
             if getattr(self, name) is None
         ]
+        return [*steps, *self.saturated.steps_not_done]
 
     def make(self):
         """Reduce the raw frame: overscan, trim, bias, dark, flat, illumination, fringes."""
@@ -228,8 +170,8 @@ class ReducedScienceFrame(FrameProduct):
             self.read_noise = float(np.mean(in_adu))
         made = calibrate_ccd(
             raw.arrays(), amplifiers, self.process_params.OVERSCAN_CORRECTION,
-            self.bias.data, self.flat.data, dark=_pixels(self.dark),
-            dark_scale=self.EXPTIME or 0.0, illumination=_pixels(self.illumination),
+            self.bias.data, self.flat.data, dark=pixels_of(self.dark),
+            dark_scale=self.EXPTIME or 0.0, illumination=pixels_of(self.illumination),
         )  # fmt: skip
         self.steps_not_done = self._not_done()
         if self.gain is None:
@@ -295,6 +237,11 @@ class ReducedScienceFrame(FrameProduct):
         self.psf_radius = None if scale is None else self.fwhm * scale
 
     @property
+    def large_scales(self):
+        """What lit the CCD for the large scales of the flat, 'sky' or 'screen'; None if unknown."""
+        return None if self.flat is None else self.flat.large_scales
+
+    @property
     def mask(self):
         """The bad pixels by cause, bits of `awe.pixels.MASK_BITS`, shape ``(ny, nx)``, uint8."""
         from awe.pixels import MASK_BITS
@@ -313,19 +260,36 @@ class ReducedScienceFrame(FrameProduct):
         """
         return BACKGROUND_HIGH if self.sky > self.process_params.MAXIMUM_BACKGROUND else 0
 
+    def previous(self):
+        """Find the reduction that this one is compared with.
+
+        Returns
+        -------
+        ReducedScienceFrame or None
+            The latest valid one of the same raw frame.
+        """
+        cls = type(self)
+        return ((cls.raw == self.raw) & (cls.is_valid > 0)).max("creation_date")
+
     def compare(self):
-        """Note the change since the previous reduction of the same raw frame.
+        """Compute the flag of the change since the previous reduction of the same raw frame.
 
         Returns
         -------
         int
-            0: another reduction may differ on purpose.
+            REDUCTION_DIFFERENCE where the background or its standard deviation changed by more
+            than its limit, else 0. It disqualifies nothing: a reduction may differ on purpose.
         """
-        cls = type(self)
-        self.prev = ((cls.raw == self.raw) & (cls.is_valid > 0)).max("creation_date")
-        if self.prev is not None:
-            self.sky_change = self.sky - self.prev.sky
-        return 0
+        self.prev = self.previous()
+        if self.prev is None:
+            return 0
+        limits, before = self.process_params, self.prev
+        self.sky_change = self.sky - before.sky
+        self.noise_change = self.sky_noise - before.sky_noise
+        least = max(limits.MAXIMUM_SKY_DIFFERENCE * abs(before.sky), _NO_CHANGE * before.sky_noise)
+        differs = abs(self.sky_change) > least
+        differs |= abs(self.noise_change) > limits.MAXIMUM_NOISE_DIFFERENCE * before.sky_noise
+        return REDUCTION_DIFFERENCE if differs else 0
 
     def cards(self):
         """Give the cards of the header.
@@ -347,11 +311,6 @@ class ReducedScienceFrame(FrameProduct):
         if self.astrom is not None:
             cards += [(n, v, "") for n, v in self.astrom._values.items() if v is not None]
         return cards
-
-
-def _pixels(frame):
-    """Give the image of a calibration, or None where there is none."""
-    return None if frame is None else frame.data
 
 
 def _mode(stat):

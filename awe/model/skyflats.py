@@ -9,8 +9,10 @@ from awe.model.base import LazyImage
 from awe.model.calibrations import BaseCalFrame, BiasFrame
 from awe.model.flats import BaseFlatFrame, MasterFlatFrame
 from awe.model.quality import FRINGE_DIFFERENCE
-from awe.model.science import ReducedScienceFrame, WeightFrame
+from awe.model.science import ReducedScienceFrame
 from awe.model.stacks import check_common
+from awe.model.validity import valid_nights
+from awe.model.weights import WeightFrame
 from awe.process import ProcessParameters, parameter
 from awe.store import persistent
 
@@ -39,6 +41,8 @@ _OPTIONAL_STEPS = ("dark", "illumination", "fringe")
 
 class SkyFrames:
     """What products of reduced frames of the sky have in common."""
+
+    picked = True
 
     @property
     def raw_science_frames(self):
@@ -194,10 +198,7 @@ class NightSkyFlatFrameParameters(ProcessParameters):
                                         float, 0.3, low=0, critical=False)  # fmt: skip
     MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
                                     float, 0.1, low=0, critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
 class NightSkyFlatFrame(SkyFrames, BaseFlatFrame):
@@ -210,6 +211,7 @@ class NightSkyFlatFrame(SkyFrames, BaseFlatFrame):
 
     abstract = False
     file_kind = ("Cal", "NightSky")
+    pixel_version = "1.1"
     inputs = ("reduced_frames", "weights")
     common = ("flat",)
     reduced_frames = persistent("The reduced frames", [ReducedScienceFrame])
@@ -244,10 +246,7 @@ class FringeFrameParameters(ProcessParameters):
     MAXIMUM_FRINGE_DIFFERENCE = parameter("Limit of the change of strength and shape since the "
                                           "previous fringe frame, relative", float, 0.3, low=0,
                                           critical=False)  # fmt: skip
-    VALID_NIGHTS_BEFORE = parameter("Serves so many nights before its own", int, 15, low=0,
-                                    unit="d", critical=False)  # fmt: skip
-    VALID_NIGHTS_AFTER = parameter("Serves so many nights after its own", int, 15, low=0,
-                                   unit="d", critical=False)  # fmt: skip
+    VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
 class FringeFrame(SkyFrames, BaseCalFrame):
@@ -255,6 +254,7 @@ class FringeFrame(SkyFrames, BaseCalFrame):
 
     abstract = False
     file_kind = ("Cal", "Fringe")
+    pixel_version = "1.1"
     unit = "1"
     inputs = ("reduced_frames", "weights")
     # Fringes are subtracted after the illumination correction.

@@ -6,13 +6,14 @@ from awe.base.errors import AweValueError
 from awe.base.utc import to_utc
 from awe.model.base import Explained
 from awe.model.vocabulary import Chip, Filter, Instrument, Readout
-from awe.process import Product
+from awe.process import Product, parameter
 from awe.process.choice import FOREVER_END, FOREVER_START, nearness
 from awe.process.flags import disqualifying_bits
+from awe.process.wanted import Wanted
 from awe.store import persistent
 from awe.store.selection import select as select_by_names
 
-__all__ = ["Calibration", "interval_of"]
+__all__ = ["Calibration", "interval_of", "valid_nights"]
 
 _DAY = datetime.timedelta(days=1)
 
@@ -47,7 +48,27 @@ def interval_of(validity):
     return start, end
 
 
-class Calibration(Explained, Product):
+def valid_nights(nights):
+    """Declare for how long a calibration serves: two parameters of its class.
+
+    Parameters
+    ----------
+    nights : int
+        Nights before and after its own, unless instrument or user say otherwise.
+
+    Returns
+    -------
+    tuple of (Parameter, Parameter)
+        VALID_NIGHTS_BEFORE and VALID_NIGHTS_AFTER.
+    """
+    return tuple(
+        parameter(f"Serves so many nights {when} its own", int, nights, low=0, unit="d",
+                  critical=False)
+        for when in ("before", "after")
+    )  # fmt: skip
+
+
+class Calibration(Wanted, Explained, Product):
     """A product that serves frames taken within an interval of time."""
 
     abstract = True
@@ -121,6 +142,12 @@ class Calibration(Explained, Product):
         begin, end = night_interval(self.night, self.instrument.longitude or 0.0)
         begin -= self.process_params.VALID_NIGHTS_BEFORE * _DAY
         self._set_interval(begin, end + self.process_params.VALID_NIGHTS_AFTER * _DAY)
+
+    def foresee(self):
+        """Set the interval of validity, which does not wait for the pixels."""
+        super().foresee()
+        if self.timestamp_start is None:
+            self.set_validity(getattr(self, "_validity", None))
 
     def _set_interval(self, start, end):
         # In the order in which the interval between the two assignments is one as well.

@@ -15,6 +15,8 @@ __all__ = ["FringeScale", "Fringes", "SkyFlat", "SkyStack", "fringe_pattern", "f
 
 _BLOCK, _SMOOTH = 4, 3
 _FITS = 10
+# Of a CCD that is not larger than a cell the slope is no fringe either.
+_LEAST_CELLS = 2
 # Averages of a cell that are looked at.
 _SAMPLE = 1024
 
@@ -132,7 +134,7 @@ class SkyStack:
         hidden = source_mask(data, mask=mask, **self._options)
         if mask is not None:
             hidden |= mask != 0
-        sky = background(data, hidden, cell=self._options["cell"])
+        sky = background(data, hidden, cell=self._options["cell"], least=_LEAST_CELLS)
         if not sky.median > 0:
             msg = f"Frame {len(self) + 1} has a sky of {sky.median:.3g}: a sky above 0 is needed."
             raise AweValueError(msg)
@@ -211,7 +213,7 @@ def fringe_pattern(stack, *, sigma_clip=3.0, read_noise=None, gain=None, cell=25
         stack, sigma_clip=sigma_clip, read_noise=read_noise, gain=gain, scale=stack.levels
     )
     lacking = ~np.isfinite(made.data)
-    data = made.data - background(made.data, lacking, cell=cell).image()
+    data = made.data - background(made.data, lacking, cell=cell, least=_LEAST_CELLS).image()
     data -= np.float32(np.mean(data, where=~lacking, dtype=np.float64))
     data[lacking] = 0
     averages = block_mean(data, lacking, _BLOCK)
@@ -282,9 +284,10 @@ def fringe_scale(
     if outside.all():
         return FringeScale(0.0, np.inf, 0)
     cell = max(1, cell // _BLOCK)
-    sky = background(image, outside, cell=cell, sample=_SAMPLE)
+    sky = background(image, outside, cell=cell, sample=_SAMPLE, least=_LEAST_CELLS)
     image -= sky.image()
-    pattern -= background(pattern, outside, cell=cell, sample=_SAMPLE).image()
+    slopes = background(pattern, outside, cell=cell, sample=_SAMPLE, least=_LEAST_CELLS)
+    pattern -= slopes.image()
     spread = MAD_TO_SIGMA * np.median(np.abs(pattern[~outside]))
     variance = 0.0 if error is None else _variance(error)
     size = np.abs(_smoothed(np.where(outside, 0, pattern)))

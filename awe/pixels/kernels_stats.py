@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-__all__ = ["find_good", "gather_good", "scan"]
+__all__ = ["find_good", "gather_good", "group", "scan", "trim"]
 
 _OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 CHUNK = 1024
@@ -76,6 +76,70 @@ def scan(values, core, bracket, origin, outside, middle):
             middle[between] = v
             between += (v >= near) & (v <= far)
     return below, inside, out, between, first, second
+
+
+@njit(**_OPTIONS)
+def trim(values, low, high, origin):
+    """Keep the values within limits at the front of their array, and sum them.
+
+    Parameters
+    ----------
+    values : array of float32
+        One axis; those within come first, in their order.
+    low, high : float
+        Limits, included.
+    origin : float
+        What is subtracted from each value before it is summed.
+
+    Returns
+    -------
+    kept, less : int
+        How many values are within, and how many are below.
+    first, second : float
+        Sums of the differences within and of their squares.
+    """
+    kept = less = 0
+    first = second = 0.0
+    for x in range(values.size):
+        v = values[x]
+        wide = np.float64(v)
+        take = (wide >= low) & (wide <= high)
+        less += wide < low
+        values[kept] = v
+        kept += take
+        d = wide - origin if take else 0.0
+        first += d
+        second += d * d
+    return kept, less, first, second
+
+
+@njit(**_OPTIONS)
+def group(values, low, scale, ends, grouped):
+    """Sort values by the intervals of equal width in which they lie, not within them.
+
+    Parameters
+    ----------
+    values : array of float32
+        One axis, none below `low`.
+    low, scale : float
+        Where the first interval begins, and how many there are in a unit.
+    ends : array of int64
+        Zeros, one for each interval; gets the place behind the last value of each.
+    grouped : array of float32
+        As long as `values`; gets them.
+    """
+    last = ends.size - 1
+    for x in range(values.size):
+        ends[min(np.int64((values[x] - low) * scale), last)] += 1
+    place = 0
+    for k in range(ends.size):
+        count = ends[k]
+        ends[k] = place
+        place += count
+    for x in range(values.size):
+        k = min(np.int64((values[x] - low) * scale), last)
+        grouped[ends[k]] = values[x]
+        ends[k] += 1
 
 
 @njit(**_OPTIONS)

@@ -72,7 +72,7 @@ class Background(NamedTuple):
         return np.maximum(_interpolate(self.rms, self.shape, None), np.float32(self.rms.min()))
 
 
-def background(data, mask=None, *, cell=128, sample=_VALUES):
+def background(data, mask=None, *, cell=128, sample=_VALUES, least=1):
     """Measure the background of an image in cells.
 
     In each cell values further than 3 standard deviations (1.4826 times the median absolute
@@ -89,6 +89,9 @@ def background(data, mask=None, *, cell=128, sample=_VALUES):
         Width and height of a cell in pixels, about. The default is 128.
     sample : int, optional
         How many pixels of a cell are looked at, about. The default is 4096.
+    least : int, optional
+        How many cells along each axis at least. With one the background of a small image has no
+        slope, with two it is a plane, a little twisted. The default is 1.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def background(data, mask=None, *, cell=128, sample=_VALUES):
     if not cell >= 1:
         msg = f"cell is a number of pixels: 1 or more, not {cell!r}."
         raise AweValueError(msg)
-    edges = [_edges(n, cell) for n in data.shape]
+    edges = [_edges(n, min(cell, -(-n // least))) for n in data.shape]
     level = np.full([len(e) - 1 for e in edges], np.nan)
     rms = np.full(level.shape, np.nan)
     step = max(1, int(np.sqrt(min(cell, data.shape[0]) * min(cell, data.shape[1]) / sample)))

@@ -16,6 +16,8 @@ _CHUNK = 1 << 18
 _SAMPLE = 1 << 16
 # By how much quantiles of the whole may differ from those of the sample: eight standard errors.
 _MARGIN = 0.016
+# Parts of the interval around the medians.
+_GROUPS = 4096
 
 
 class Imstat(NamedTuple):
@@ -90,7 +92,8 @@ def imstat(array, mask=None, *, sigma=3.0, max_iterations=5):
         raise _no_good_pixel(array.shape)
     low, high = _extremes(array, good)
     if array.dtype.kind in "iub" and array.dtype.itemsize <= 2:
-        clipped = _clip_histogram(array, good, sigma, max_iterations)
+        bins, counts = _histogram(array, good, (int(array[low]), int(array[high])))
+        clipped = _clip_histogram(bins, counts, sigma, max_iterations)
     else:
         values = array.ravel() if good is None else array[good]
         clipped = clip_sorted(np.sort(values), sigma, max_iterations)
@@ -223,22 +226,23 @@ def _clip_by_sample(values, sigma, max_iterations):
     bracket = [sample[int(np.clip(edge, 0, len(sample) - 1))] for edge in edges]
     outside = np.empty(values.size // 4 + 4096, dtype=np.float32)
     middle = np.empty(values.size // 6 + 4096, dtype=np.float32)
-    below, inside, out, between, first, second = kernels("stats").scan(
+    compiled = kernels("stats")
+    below, inside, out, between, first, second = compiled.scan(
         values, tuple(np.float32(core)), tuple(np.float32(bracket)), origin, outside, middle
     )
     if inside < 0:
         return None
-    outside, middle = np.sort(outside[:out]), np.sort(middle[:between])
-    start, stop = 0, out
+    middle, ends = _grouped(middle[:between], bracket)
+    lost = 0
+    kept, first_out, second_out = out, *compiled.trim(outside[:out], -np.inf, np.inf, origin)[2:]
     for iteration in range(max_iterations + 1):
-        n = inside + stop - start
-        places = [rank + start - below for rank in ((n - 1) // 2, n // 2)]
+        n = inside + kept
+        places = [rank + lost - below for rank in ((n - 1) // 2, n // 2)]
         if n == 0 or places[0] < 0 or places[1] >= between:
             return None
-        median = 0.5 * (float(middle[places[0]]) + float(middle[places[1]]))
-        rest = outside[start:stop].astype(np.float64) - origin
-        shift = (first + float(rest.sum())) / n
-        square = (second + float(np.dot(rest, rest))) / n
+        median = 0.5 * sum(_ranked(middle, ends, place) for place in places)
+        shift = (first + first_out) / n
+        square = (second + second_out) / n
         mean, stdev = origin + shift, float(np.sqrt(max(square - shift * shift, 0.0)))
         low, high = median - sigma * stdev, median + sigma * stdev
         if iteration == max_iterations:
@@ -246,12 +250,27 @@ def _clip_by_sample(values, sigma, max_iterations):
         if low > np.float32(core[0]) or high < np.float32(core[1]):
             return None
         # A value once left out stays out, even where the limits move away again.
-        near = max(start, _first_not_below(outside, low))
-        far = min(stop, out - _first_not_below(-outside[::-1], -high))
-        if (near, far) == (start, stop):
+        rest, less, first_out, second_out = compiled.trim(outside[:kept], low, high, origin)
+        if rest == kept:
             break
-        start, stop = near, far
+        kept, lost = rest, lost + less
     return mean, median, stdev, n
+
+
+def _grouped(values, bracket):
+    """Group values of an interval into narrow ones, in ascending order; give where each ends."""
+    near, far = (float(edge) for edge in bracket)
+    scale = _GROUPS / (far - near) if far > near else 0.0
+    grouped, ends = np.empty_like(values), np.zeros(_GROUPS, dtype=np.int64)
+    kernels("stats").group(values, near, scale, ends, grouped)
+    return grouped, ends
+
+
+def _ranked(grouped, ends, place):
+    """Give the value that would be at a place if all were sorted."""
+    group = int(np.searchsorted(ends, place, side="right"))
+    start = int(ends[group - 1]) if group else 0
+    return float(np.partition(grouped[start : ends[group]], place - start)[place - start])
 
 
 def _expect(sample, sigma, max_iterations, margin):
@@ -298,13 +317,8 @@ def _moments(values, origin):
     return origin + shift, float(np.sqrt(max(second / len(values) - shift * shift, 0.0)))
 
 
-def _clip_histogram(array, good, sigma, max_iterations):
-    """Clip integers by their histogram; give what `clip_sorted` gives."""
-    lowest = int(np.iinfo(array.dtype).min) if array.dtype.kind != "b" else 0
-    counts = _histogram(array, good, lowest)
-    bins = np.flatnonzero(counts)
-    counts = counts[bins]
-    values = (bins + lowest).astype(np.float64)
+def _clip_histogram(values, counts, sigma, max_iterations):
+    """Clip numbers that are there so many times; give what `clip_sorted` gives."""
     for step in range(max_iterations + 1):
         n = int(counts.sum())
         running = np.cumsum(counts)
@@ -319,16 +333,25 @@ def _clip_histogram(array, good, sigma, max_iterations):
     return mean, median, stdev, n
 
 
-def _histogram(array, good, lowest):
-    """Count each value of integers of at most 16 bits."""
-    size = 1 << (8 * array.dtype.itemsize)
+def _histogram(array, good, extremes):
+    """Count each value of integers of at most 16 bits; give the values and their counts."""
+    lowest, highest = extremes
+    if highest - lowest <= 1:
+        # A map has two values at most: to compare is much faster than to count each.
+        same = array == highest
+        many = np.count_nonzero(same if good is None else same & good)
+        whole = array.size if good is None else np.count_nonzero(good)
+        counts = np.array([whole - many, many] if highest > lowest else [many], dtype=np.int64)
+        return np.arange(lowest, highest + 1, dtype=np.float64), counts
+    size = highest - lowest + 1
     counts = np.zeros(size, dtype=np.int64)
     rows = max(1, _CHUNK // max(array.shape[1], 1))
     for y in range(0, array.shape[0], rows):
         block = array[y : y + rows]
         block = block.ravel() if good is None else block[good[y : y + rows]]
         counts += np.bincount(block.astype(np.intp) - lowest, minlength=size)
-    return counts
+    bins = np.flatnonzero(counts)
+    return (bins + lowest).astype(np.float64), counts[bins]
 
 
 def sorted_median(values, axis):

@@ -77,7 +77,7 @@ def find_trails(data, *, mask=None, threshold=7.0, binning=4, shortest=0.3, most
     the square root of the length, are compared with their own median absolute deviation
     among the directions of an eighth of the circle. The highest, if above `threshold`, is
     followed on the pixels: a trail is narrow, about as bright on one part as on the other,
-    and moves by 16 pixels across rows and columns (a 32nd of the longer side on small CCDs).
+    and moves by 8 pixels across rows and columns (a 32nd of the longer side on small CCDs).
     It is taken out, and the search goes on, at last on squares without those far above the
     level, where stars hide faint trails. The method is that of Nir, Zackay and Ofek (2018,
     AJ 156, 229) with an empirical noise.

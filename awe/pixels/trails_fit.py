@@ -34,7 +34,7 @@ _FLASHES = 8
 # and how far a trail moves across.
 _SHORTEST_INNER = 128
 _LONG = 600
-_ACROSS = 16.0
+_ACROSS = 8.0
 
 
 class Line(NamedTuple):

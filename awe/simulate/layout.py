@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from awe.base.errors import AweValueError
+from awe.instruments import mosaic_of
 
 __all__ = ["FULL_SHAPE", "PIXEL_SCALE", "Ccd", "mosaic", "row_blocks"]
 
@@ -12,10 +13,6 @@ FULL_SHAPE = (4100, 2048)
 PIXEL_SCALE = 0.213
 """Arcseconds per pixel."""
 
-# Reference pixels of the real mosaic, of light-sensitive pixels: the optical axis
-# seen from each column and row of CCDs, as measured on the sky.
-_AXIS_X = (8433, 6290, 4149, 2010, -129, -2275, -4414, -6552)
-_AXIS_Y = (8553, 4089, -58, -4521)
 _FULL_PRESCAN = 48
 _FULL_OVERSCAN_ROWS = 100
 _SMALLEST = 32
@@ -137,10 +134,12 @@ def row_blocks(shape):
 def _ccd(index, shape):
     half, place = divmod(index, 16)
     row, column = place // 4, half * 4 + place % 4
+    number = 65 + 8 * row + column
+    axis_x, axis_y = mosaic_of("OMEGACAM")["axis"][f"ESO_CCD_#{number}"]
     zoom_y, zoom_x = shape[0] / FULL_SHAPE[0], shape[1] / FULL_SHAPE[1]
     return Ccd(
         extension=index + 1,
-        number=65 + 8 * row + column,
+        number=number,
         column=column,
         row=row,
         shape=shape,
@@ -148,5 +147,5 @@ def _ccd(index, shape):
         scan_columns=max(12, round(_FULL_PRESCAN * min(zoom_x, 1))),
         scan_rows=max(8, round(_FULL_OVERSCAN_ROWS * min(zoom_y, 1))),
         overscan_on_top=row < 2,
-        axis=(float(round(_AXIS_X[column] * zoom_x)), float(round(_AXIS_Y[row] * zoom_y))),
+        axis=(float(round(axis_x * zoom_x)), float(round(axis_y * zoom_y))),
     )

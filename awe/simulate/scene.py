@@ -53,9 +53,8 @@ BRIGHT_LIMITS = (11.0, 16.0)
 
 _SLOPE = 0.2
 _DARK_ENOUGH = 0.05
-# Below this width in pixels the profile is integrated over each pixel; above, its
-# value at the middle of a pixel gives the flux to 1e-5.
-_SHARP = 3.0
+# The value at the middle of a pixel would give the flux of a wide star as well, but not its width:
+# a detector averages over pixels, which makes a star of 3 pixels wider by 2 %.
 # Gauss-Legendre nodes and weights on a pixel.
 _NODES = ((-(0.15**0.5), 5 / 18), (0.0, 8 / 18), (0.15**0.5, 5 / 18))
 
@@ -165,8 +164,7 @@ def add_stars(image, stars, alpha):
     stars : numpy.ndarray
         Of type `STAR`; their `peak` is set.
     alpha : float
-        Width of the profile in pixels. A star of less than 3 pixels FWHM is
-        integrated over each pixel; a wider one has the value at its middle.
+        Width of the profile in pixels; it is integrated over each pixel.
     """
     ny, nx = image.shape
     for star in stars:
@@ -184,8 +182,6 @@ def add_stars(image, stars, alpha):
 
 
 def _profile(dx, dy, alpha):
-    if alpha * 2 * math.sqrt(2 ** (1 / BETA) - 1) >= _SHARP:
-        return (1 + (dx / alpha) ** 2 + ((dy / alpha) ** 2)[:, None]) ** -BETA
     profile = np.zeros((len(dy), len(dx)))
     for x, weight_x in _NODES:
         for y, weight_y in _NODES:

@@ -8,6 +8,9 @@ from astropy.io import fits
 
 from awe.fits import FitsError, Image, read_image, sha256, write_hdus, write_image
 
+# The same map may be told in more or fewer instructions.
+DIFFERENT = {"PCOUNT", "TFORM1", "CHECKSUM", "DATASUM"}
+
 
 @pytest.mark.parametrize("kind", ["f4", "f8", "u1", "i2", "u2", "i4", "?"])
 def test_image_comes_back_with_checksums(tmp_path, kind):
@@ -56,6 +59,32 @@ def test_several_images_and_compressed_mask(tmp_path):
     np.testing.assert_array_equal(read_image(path, "MASK"), mask)
     with fits.open(path, checksum=True) as hdus:
         hdus.verify("exception")
+
+
+@pytest.mark.parametrize(
+    ("shape", "share"),
+    [((1, 1), 1), ((5, 7), 0.5), ((130, 100), 0.5), ((64, 128), 0), ((64, 128), 1),
+     ((200, 5000), 0.001), ((300, 900), 0.5)],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [np.uint8, bool])
+def test_map_of_zeros_and_ones_is_what_astropy_makes(tmp_path, shape, share, kind):
+    mask = (np.random.default_rng(3).random(shape) < share).astype(kind)
+    cards = [("BUNIT", "1", "unit"), ("OBJECT", "it's")]
+    write_image(tmp_path / "ours.fits", mask, cards, compress="PLIO_1")
+    theirs = fits.CompImageHDU(
+        mask.astype(np.uint8), fits.Header([fits.Card(*card) for card in cards]),
+        compression_type="PLIO_1", tile_shape=(min(64, shape[0]), shape[1]),
+    )  # fmt: skip
+    fits.HDUList([fits.PrimaryHDU(), theirs]).writeto(tmp_path / "theirs.fits")
+    np.testing.assert_array_equal(read_image(tmp_path / "ours.fits", 1), mask)
+    tables = []
+    for name in ("ours.fits", "theirs.fits"):
+        with fits.open(tmp_path / name, checksum=True) as hdus:
+            hdus.verify("exception")
+            np.testing.assert_array_equal(hdus[1].data, mask)
+        with fits.open(tmp_path / name, disable_image_compression=True) as hdus:
+            tables.append([str(c) for c in hdus[1].header.cards if c.keyword not in DIFFERENT])
+    assert tables[0] == tables[1]
 
 
 def test_unknown_compression(tmp_path):

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as npst
 
 from awe.base.errors import AweValueError
 from awe.pixels import imstat
+from awe.pixels.stats import clip_sorted, clip_values
 
 
 def scene(rng, shape=(400, 410)):
@@ -71,6 +72,32 @@ def test_image_of_two_levels_falls_back_to_the_sort(form):
     image[:, ::2] = 10
     result = imstat(image)
     assert (result.mean, result.median, result.stdev) == (5, 5, 5)
+
+
+@pytest.mark.parametrize(
+    "kind", ["normal", "stars", "whole numbers", "faint", "tiny", "skew", "limits move back"]
+)
+def test_one_pass_gives_what_the_sort_gives(rng, kind):
+    size = 90_001
+    values = {
+        "normal": lambda: rng.normal(100, 5, size),
+        "stars": lambda: (
+            np.where(rng.random(size) < 0.05, rng.pareto(0.7, size) * 1e3, 0)
+            + rng.normal(600, 17, size)
+        ),
+        "whole numbers": lambda: np.rint(rng.normal(1000, 40, size)),
+        "faint": lambda: 1e-3 * rng.normal(1, 1e-5, size),
+        "tiny": lambda: 1e-42 * rng.normal(1, 0.3, size),
+        "skew": lambda: rng.exponential(4, size) - 1e3,
+        "limits move back": lambda: (
+            np.where(rng.random(size) < 0.1, -80, 0) + rng.normal(0, 8, size)
+        ),
+    }[kind]().astype(np.float32)
+    ours = clip_values(values, 3.0, 5)
+    theirs = clip_sorted(np.sort(values), 3.0, 5)
+    assert ours[3] == theirs[3]
+    assert ours[1] == theirs[1]
+    assert (ours[0], ours[2]) == pytest.approx((theirs[0], theirs[2]), rel=1e-9)
 
 
 def test_sample_that_misleads_is_found_out(form, rng):

@@ -193,7 +193,7 @@ def test_bias_level_of_the_two_amplifiers_of_kast(shared_data, read_images):
     assert abs(np.median(ccd[:, 1024:])) < 2.5
 
 
-@pytest.mark.parametrize("vendor", ["e2v", "itl"])
+@pytest.mark.parametrize("vendor", ["e2v", pytest.param("itl", marks=pytest.mark.heavy)])
 def test_sixteen_amplifiers_make_the_expected_ccd(shared_data, read_images, vendor):
     folder = shared_data / "lsst_16amp_mef"
     images = read_images(folder / f"{vendor}_spot.fits.gz")

@@ -219,6 +219,21 @@ class TestFringes:
         assert found.amplitude == pytest.approx(0.03, rel=0.1)
         assert found.significance > 3
 
+    def test_slopes_of_a_ccd_within_one_cell_are_no_fringes(self, rng):
+        y, x = np.mgrid[:200, :180]
+        fringes, slope = 0.03 * np.sin(x / 9 + y / 14), 0.05 * (x / 180 - 0.5)
+        stack = SkyStack(fringes.shape, flatten=True, cell=256)
+        for _ in range(5):
+            sky = 1 + slope + rng.uniform(-0.1, 0.1) * (y / 200 - 0.5)
+            stack.add(rng.poisson(3000 * (sky + fringes)).astype(np.float32))
+        made = fringe_pattern(stack, read_noise=_READ_NOISE, gain=1.0)
+        plane = np.column_stack([x.ravel() / 180, y.ravel() / 200, np.ones(x.size)])
+        left = np.linalg.lstsq(plane, (made.data - fringes).ravel(), rcond=None)[0]
+        assert np.abs(left[:2]).max() < 0.002
+        other = rng.poisson(2000 * (1 - 2 * slope + fringes)).astype(np.float32)
+        found = fringe_scale(other, made.data, error=made.error)
+        assert found.scale == pytest.approx(2000, rel=0.03)
+
     @pytest.mark.parametrize("level", [1000.0, 4000.0])
     def test_scale_of_another_frame(self, made, rng, level):
         fringes, found, _ = made

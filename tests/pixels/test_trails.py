@@ -1,6 +1,9 @@
 """Tests of the trail search: definitions, accuracy on frames with truth, and bad input."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -370,3 +373,40 @@ def test_speed():
         spent.append(time.process_time() - before)
     # Three times what was measured on an idle core: others may work on this machine.
     assert min(spent) < 0.36
+
+
+def near_the_axes(seeds, shape, low, high):
+    """Count the trails found that lie so many degrees from the rows or from the columns."""
+    found = 0
+    for k in seeds:
+        rng = np.random.default_rng(k)
+        lean = np.tan(np.radians(rng.uniform(low, high))) * rng.choice([-1, 1])
+        ny, nx = shape
+        if k % 2:
+            y = rng.uniform(0.1, 0.9) * ny
+            ends = ((0.0, y), (nx - 1.0, y + lean * nx))
+        else:
+            x = rng.uniform(0.1, 0.9) * nx
+            ends = ((x, 0.0), (x + lean * ny, ny - 1.0))
+        image, mask, (truth,) = make_frame(k, shape, trails=[(ends, 2.0, 4.0)], **options(k))
+        found += (trail_mask(shape, find_trails(image, mask=mask)) & truth).sum() > (
+            0.95 * truth.sum()
+        )
+    return found
+
+
+@pytest.mark.heavy
+def test_trails_half_a_degree_from_rows_and_columns_are_found():
+    assert near_the_axes(range(20), (2048, 1024), 0.5, 1.0) >= 19
+
+
+@pytest.mark.heavy
+def test_full_size_benchmark_finds_what_is_there():
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "trails.py"
+    done = subprocess.run(
+        [sys.executable, str(path), "--trails", "3", "--without", "3"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 found and masked" in done.stdout
+    assert "0 with a false trail" in done.stdout

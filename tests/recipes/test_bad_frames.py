@@ -9,6 +9,7 @@ from awe.recipes.BiasTask import BiasTask
 from awe.recipes.DomeFlatTask import DomeFlatTask
 from awe.recipes.GainTask import GainTask
 from awe.recipes.IngestTask import IngestTask
+from awe.recipes.MasterFlatTask import MasterFlatTask
 
 from awe.base.errors import AweValueError
 from awe.model import (
@@ -152,6 +153,14 @@ def test_flats_of_two_lamps_are_two_units(spoil, night, capsys):
     one = {"DomeFlatFrame.process_params.MINIMUM_FRAMES": 1}
     flats = DomeFlatTask(**CHIP, pars=one).execute()
     assert {f.lamp and f.lamp.name for f in flats} == lamps
+    capsys.readouterr()
+    (master,) = MasterFlatTask(**CHIP, combine=2).execute()
+    newest = max(flats, key=lambda f: f.creation_date)
+    assert master.domeflat is newest
+    assert master.lamp is newest.lamp
+    told = capsys.readouterr().out
+    other = next(f.lamp and f.lamp.name for f in flats if f is not newest)
+    assert f"1 left out: dome flat of the lamp {other}, older than that of" in told
     mixed = DomeFlatFrame(raw_domeflat_frames=frames, bias=flats[0].bias)
     mixed.take_from(frames)
     with pytest.raises(AweValueError, match="has lamp"):

@@ -1,11 +1,10 @@
 """Bad input of the recipes: a clear error, and nothing stored."""
 
-import os
-
 import pytest
 from awe.recipes.BiasTask import BiasTask
 from awe.recipes.DomeFlatTask import DomeFlatTask
 from awe.recipes.ReduceTask import ReduceTask
+from recipe_lab import damaged
 
 from awe.base.errors import AweError, AweValueError
 from awe.model import (
@@ -18,20 +17,14 @@ from awe.model import (
 )
 from awe.process import TaskError
 from awe.store.verify import verify
+from awe.view.information import information
 
 CHIP = {"instrument": "OMEGACAM", "chip": "ESO_CCD_#65", "commit": True, "folder": None}
 
 
-def _open(path):
-    """Let a file of the store be changed, as a disk that fails would."""
-    os.chmod(path.parent, 0o700)
-    os.chmod(path, 0o600)
-    return path
-
-
 def test_raw_file_that_vanished(raw_night, capsys):
     bias = (RawBiasFrame.chip.name == "ESO_CCD_#65")[0]
-    _open(bias.path()).unlink()
+    damaged(bias.path()).unlink()
     with pytest.raises(TaskError):
         BiasTask(**CHIP).execute()
     out = capsys.readouterr().out
@@ -42,7 +35,7 @@ def test_raw_file_that_vanished(raw_night, capsys):
 
 
 def test_raw_file_with_a_wrong_checksum(raw_night, capsys):
-    path = _open((RawBiasFrame.chip.name == "ESO_CCD_#65")[0].path())
+    path = damaged((RawBiasFrame.chip.name == "ESO_CCD_#65")[0].path())
     content = bytearray(path.read_bytes())
     content[-3000] ^= 0x10
     path.write_bytes(content)
@@ -55,7 +48,7 @@ def test_raw_file_with_a_wrong_checksum(raw_night, capsys):
 
 def test_calibration_with_a_wrong_checksum(reduced_night, capsys):
     red = (ReducedScienceFrame.chip.name == "ESO_CCD_#65")[0]
-    path = _open(red.flat.path())
+    path = damaged(red.flat.path())
     content = bytearray(path.read_bytes())
     content[-3000] ^= 0x10
     path.write_bytes(content)
@@ -137,11 +130,20 @@ def test_a_needed_calibration_cannot_be_left_out(reduced_night, capsys):
 
 
 def test_what_is_left_out_is_recorded(reduced_night):
-    red = ReduceTask(**CHIP, fringe=False, gain_linearity=False).execute()[0]
+    left_out = ("fringe", "gain_linearity", "hot", "cold", "illumination")
+    red = ReduceTask(**CHIP, **dict.fromkeys(left_out, False)).execute()[0]
     assert red.fringe is None
-    assert {"fringe", "gain_linearity"} <= set(red.overridden_inputs)
+    assert set(left_out) == set(red.overridden_inputs)
     assert "fringes: left out by the user" in red.steps_not_done
     assert "dark current: no DarkFrame serves" in red.steps_not_done
+    # What the maps lack is told of the frame too; however much it is, all of it is shown.
+    assert set(red.saturated.steps_not_done) < set(red.steps_not_done)
+    assert "hot pixels: there is no map of them" in red.weight.cosmic.steps_not_done
+    shown = " ".join(information(red).split())
+    assert len(red.steps_not_done) > 6
+    for step in red.steps_not_done:
+        assert step in shown
+        assert step in str(red.lineage())
 
 
 def test_science_frame_that_is_saturated_everywhere(reduced_night, capsys):

@@ -90,8 +90,9 @@ def make_everything(night, order):
 
 
 @pytest.mark.parametrize(
-    ("ccds", "order"), [(2, 1), pytest.param(32, 2, marks=pytest.mark.heavy)]
+    ("ccds", "order"), [(2, 1), (32, 2)]
 )  # fmt: skip
+@pytest.mark.heavy
 def test_every_step(context, tmp_path, ccds, order):
     night = simulate(tmp_path / "night", ccds)
     frames = make_everything(night, order)
@@ -225,6 +226,8 @@ def check_cosmic_rays(pairs):
         found = found & ~known
         marked, right = marked + found.sum(), right + (found & near).sum()
     print(f"cosmic rays: recall {caught / deep:.3f}, precision {right / marked:.3f}")
+    # The bar, 0.95, is asked of 20 larger frames in the tests of the pixel steps. On these small
+    # CCDs there are some tens of hits each, so that a few wrong pixels are per cents of them.
     assert caught >= 0.85 * deep
     assert right >= 0.9 * marked
 

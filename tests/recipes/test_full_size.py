@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import open_store
+from recipe_lab import open_store
 
 from awe.model import (
     BiasFrame,

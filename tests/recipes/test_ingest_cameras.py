@@ -23,6 +23,7 @@ from awe.model import (
     Readout,
     Target,
 )
+from awe.simulate import simulate_night
 from awe.store.verify import verify
 
 
@@ -34,8 +35,9 @@ def ingest(*paths, commit=True, **arguments):
 
 
 class TestOmegacam:
-    def test_night_of_the_tutorial(self, context, night32):
-        ingest(night32.folder)
+    @pytest.mark.heavy
+    def test_night_of_the_tutorial(self, context, tmp_path):
+        ingest(simulate_night(tmp_path / "night", biases=3, domes=2, twilights=2).folder)
         query = (
             (RawScienceFrame.instrument.name == "OMEGACAM")
             & (RawScienceFrame.template.start == datetime.datetime(2012, 6, 1, 8, 51, 44))
@@ -142,6 +144,7 @@ class TestKast:
         assert bias.data.shape == (350, 2112)
         assert bias.path().suffix == ".fits"
 
+    @pytest.mark.heavy
     def test_bias_of_two_amplifiers_is_flat(self, context, shared_data):
         ingest(shared_data / "kast_blue_2015" / "raw")
         noise, bias = BiasTask(instrument="KAST", commit=True, folder=None).execute()
@@ -152,6 +155,7 @@ class TestKast:
         assert abs(right) < 3
         assert noise.read_noise == pytest.approx(2.8, abs=0.4)
 
+    @pytest.mark.heavy
     def test_slit_flats_serve_as_dome_flats_where_the_user_says_so(self, context, shared_data):
         raw = shared_data / "kast_blue_2015" / "raw"
         ingest(*raw.glob("b2[123].fits.gz"))
@@ -170,7 +174,7 @@ class TestKast:
 
 
 class TestLsst:
-    @pytest.mark.parametrize("vendor", ["e2v", "itl"])
+    @pytest.mark.parametrize("vendor", ["e2v", pytest.param("itl", marks=pytest.mark.heavy)])
     def test_sixteen_amplifiers_are_assembled(self, context, shared_data, vendor):
         folder = shared_data / "lsst_16amp_mef"
         (frame,) = ingest(folder / f"{vendor}_spot.fits.gz").products
@@ -191,6 +195,7 @@ class TestLsst:
 
 
 class TestEso:
+    @pytest.mark.heavy
     def test_spectra_cubes_and_two_windows(self, context, shared_data):
         folders = [shared_data / "efosc2_header_samples", shared_data / "eso_misc_headers"]
         task = ingest(*folders)

@@ -22,6 +22,7 @@ from awe.model import (
 )
 from awe.process import TaskError
 from awe.simulate.broken import BROKEN, all_broken, change_cards
+from awe.store.staging import DESK_LOCK
 from awe.store.verify import verify
 
 
@@ -34,7 +35,8 @@ def ingest(*paths, commit=True, **arguments):
 
 def leftovers(context):
     """List what is left where files wait for their commit."""
-    return [p for p in context.files.incoming.rglob("*") if p.is_file()]
+    found = context.files.incoming.rglob("*")
+    return [p for p in found if p.is_file() and p.name != DESK_LOCK]
 
 
 def states(task):

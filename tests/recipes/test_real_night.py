@@ -1,23 +1,19 @@
 """Real nights from raw to reduced, with every step that their frames allow."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 from awe.recipes.BiasTask import BiasTask
 from awe.recipes.ColdPixelsTask import ColdPixelsTask
 from awe.recipes.DomeFlatTask import DomeFlatTask
-from awe.recipes.FringeFlatTask import FringeFlatTask
 from awe.recipes.GainTask import GainTask
 from awe.recipes.HotPixelsTask import HotPixelsTask
 from awe.recipes.IngestTask import IngestTask
 from awe.recipes.MasterFlatTask import MasterFlatTask
-from awe.recipes.NightSkyFlatTask import NightSkyFlatTask
 from awe.recipes.ReadNoiseTask import ReadNoiseTask
 from awe.recipes.ReduceTask import ReduceTask
-from awe.recipes.TwilightFlatTask import TwilightFlatTask
-from conftest import open_store
+from recipe_lab import open_store, plain_gains
 
 from awe.model import (
     BiasFrame,
@@ -28,6 +24,7 @@ from awe.model import (
     MasterFlatFrame,
     NightSkyFlatFrame,
     RawBiasFrame,
+    RawDomeFlatFrame,
     RawTwilightFlatFrame,
     ReadNoise,
     ReducedScienceFrame,
@@ -40,10 +37,6 @@ from awe.store.verify import verify
 
 NICKEL = {"instrument": "NICKEL", "commit": True, "folder": None}
 KAST = {"instrument": "KAST", "commit": True, "folder": None}
-STEPS = (
-    ReadNoiseTask, BiasTask, HotPixelsTask, TwilightFlatTask, ColdPixelsTask, MasterFlatTask,
-    ReduceTask, NightSkyFlatTask, FringeFlatTask,
-)  # fmt: skip
 # The file of each object, by which the figures of the independent reduction go.
 FILES = {
     "PG1323-085": "d1047", "NGC_4147": "d1048", "NGC_3982": "d1052", "NGC_6205": "d1059",
@@ -52,27 +45,6 @@ FILES = {
 FLOAT32 = 2.0**-23
 _OVERSCAN = slice(1024, 1056)
 _NO_DARK = "there is no dark"
-
-
-@pytest.fixture(scope="module")
-def whole_nickel(tmp_path_factory, shared_data):
-    """Give the folder of a store with everything that the Nickel frames allow."""
-    folder = tmp_path_factory.mktemp("whole_nickel")
-    context = open_store(folder)
-    IngestTask(paths=[shared_data / "nickel_ccd2_20240513" / "raw"], commit=True).execute()
-    for task in STEPS:
-        task(**NICKEL).execute()
-    context.close()
-    return folder
-
-
-@pytest.fixture
-def nickel(tmp_path, work, whole_nickel):
-    """Give the context of a copy of that store."""
-    shutil.copytree(whole_nickel, tmp_path, dirs_exist_ok=True)
-    opened = open_store(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +87,7 @@ class TestNickel:
             words = [step.split(":")[0] for step in red.steps_not_done]
             assert words == [
                 "dark current", "illumination correction", "fringes", "measured gain",
+                "measured saturation level",
             ]  # fmt: skip
             assert red.hot is HotPixelMap.select()
             assert red.cold is ColdPixelMap.select()
@@ -232,7 +205,8 @@ class TestKast:
         noises = [told[name]["ron_ADU"] for name in ("amp1", "amp2")]
         assert gain.amplifier_read_noises == pytest.approx(noises, rel=0.02)
         assert bias.read_noise.read_noise == pytest.approx(np.mean(noises), rel=0.05)
-        assert gain.amplifier_gains == pytest.approx([1.2, 1.237], rel=0.05)
+        flats, biases = RawDomeFlatFrame.select_all(), RawBiasFrame.select_all()
+        assert gain.amplifier_gains == pytest.approx(plain_gains(flats, biases), rel=0.05)
         reduced = [p for p in made if isinstance(p, ReducedScienceFrame)]
         assert len(reduced) == 2
         for red in reduced:
@@ -242,7 +216,10 @@ class TestKast:
             levels = [np.median(a) for a in (red.raw.data[:, 2048:2080], red.raw.data[:, 2080:])]
             assert red.overscan_level == pytest.approx(levels, abs=1)
             words = [step.split(":")[0] for step in red.steps_not_done]
-            assert words == ["dark current", "illumination correction", "fringes", "seeing"]
+            assert words == [
+                "dark current", "illumination correction", "fringes", "measured saturation level",
+                "seeing",
+            ]  # fmt: skip
             assert (red.weight.data > 0).mean() > 0.8
             check_two_amplifiers(red)
         assert verify(context) == []

@@ -186,8 +186,9 @@ class TestNothingFound:
     def test_calibrations_below_the_privileges_are_hinted_at(self, reduced_night):
         raw = RawScienceFrame.select_all()[0]
         reduced_night.set_privileges(2)
-        with pytest.raises(CalibrationNotFound, match="at all at privileges 2; context"):
+        with pytest.raises(CalibrationNotFound, match="fails only by visible is at lev") as told:
             choose(raw, ReducedScienceFrame.dependencies[0])
+        assert "context.set_privileges(1) shows what lies below" in str(told.value)
 
     def test_no_file_at_all_is_refused(self):
         with pytest.raises(AweValueError, match="raw_filenames is empty"):

@@ -10,7 +10,7 @@ from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
 
 from awe.base.errors import AweAttributeError, AweTypeError, AweValueError
-from awe.instruments import night_interval
+from awe.instruments import description, load_folder, night_interval
 from awe.model import (
     BiasFrame,
     DomeFlatFrame,
@@ -24,6 +24,7 @@ from awe.model import (
 )
 from awe.pixels import imstat
 from awe.process import TaskError
+from awe.process.pars import Pars
 
 CHIP = {"instrument": "OMEGACAM", "chip": "ESO_CCD_#65", "folder": None}
 NIGHT = datetime.datetime(2012, 5, 31)
@@ -93,6 +94,40 @@ class TestValidity:
         assert reduce(raw).bias is forever
 
 
+CAMERA = """
+name: OMEGACAM
+extends: OMEGACAM
+parameters:
+  BiasFrame: {SIGMA_CLIP: 3.5, MAXIMUM_STDEV: 11.0}
+  DomeFlatFrame: {SIGMA_CLIP: 6.0}
+  filter:
+    OCAM_r_SDSS: {DomeFlatFrame: {SIGMA_CLIP: 4.5}}
+  chip:
+    'ESO_CCD_#65': {BiasFrame: {MAXIMUM_STDEV: 12.0}}
+"""
+
+
+class TestDefaultsOfAnInstrument:
+    def test_those_of_instrument_filter_and_chip_are_recorded(self, raw, tmp_path, monkeypatch):
+        monkeypatch.setattr(description, "_users", {})
+        (tmp_path / "instruments").mkdir()
+        (tmp_path / "instruments" / "omegacam.yaml").write_text(CAMERA)
+        assert load_folder(tmp_path / "instruments") == []
+        p = Pars("Bias", instrument="OMEGACAM")
+        p.BiasFrame.process_params.MINIMUM_FRAMES = 2
+        bias = remake(pars=p)
+        values, origins = bias.process_params, dict(o.split(": ") for o in bias.parameter_origins)
+        assert (values.SIGMA_CLIP, origins["SIGMA_CLIP"]) == (3.5, "instrument")
+        assert (values.MAXIMUM_STDEV, origins["MAXIMUM_STDEV"]) == (12.0, "chip")
+        assert (values.MINIMUM_FRAMES, origins["MINIMUM_FRAMES"]) == (2, "user")
+        assert origins["VALID_NIGHTS_AFTER"] == "class"
+        dome = remake(DomeFlatTask, DomeFlatFrame)
+        assert dome.process_params.SIGMA_CLIP == 4.5
+        assert "SIGMA_CLIP: filter" in dome.parameter_origins
+        shown = Pars("DomeFlat", instrument="OMEGACAM", filter="OCAM_r_SDSS", chip=raw.chip)
+        assert shown.DomeFlatFrame.process_params.SIGMA_CLIP == 4.5
+
+
 class TestChoice:
     def test_remake_is_taken_and_updates_change_it(self, raw, reduced_night):
         old = raw.explain("bias").chosen
@@ -116,18 +151,36 @@ class TestChoice:
         assert raw.explain("bias").chosen is not made
 
     def test_explanation_has_every_candidate_and_verdict(self, raw):
-        told = str(raw.explain("bias"))
-        assert told.count("<BiasFrame") == 2
-        assert "NO  chip                 ESO_CCD_#66" in told
-        for criterion in ("instrument", "readout", "interval", "is_valid", "quality_flags"):
-            assert f"yes {criterion}" in told
-        assert "yes OVERSCAN_CORRECTION  6" in told
-        assert told.count("> <BiasFrame") == 1
+        told = str(raw.explain("bias")).splitlines()
+        assert "2 candidates (BiasFrame)" in " ".join(told)
+        (head,) = [line.split() for line in told if line.startswith("  calibration")]
+        assert head == ["calibration", "nights", "chip", "mode", "interval", "is_valid", "flags",
+                        "overscan", "visible"]  # fmt: skip
+        (chosen,) = [line.split() for line in told if line.startswith("> ")]
+        assert chosen[2:] == ["0", *["yes"] * 7]
+        (other,) = [line.split() for line in told if line.startswith("- ")]
+        assert other[2:] == ["0", "NO", *["yes"] * 6]
+        assert "      chip is ESO_CCD_#66" in told
+        assert max(map(len, told)) <= 80
         assert "MasterFlatFrame" in str(raw.explain("flat"))
         with pytest.raises(
             AweAttributeError, match=r"no calibration 'flaat'\. Did you mean 'flat'"
         ):
             raw.explain("flaat")
+
+    def test_of_a_product_what_was_used_beside_what_is_chosen_now(self, raw):
+        red = ReducedScienceFrame.select(chip="*65")[0]
+        told = red.explain("bias")
+        assert told.used is told.chosen is red.bias
+        assert f"used: {red.bias!r}\n  would be chosen now: the same" in str(told)
+        new = remake()
+        told = red.explain("bias")
+        assert (told.used, told.chosen) == (red.bias, new)
+        assert f"would be chosen now: {new!r}" in str(told)
+        assert f"+*{red.bias.object_id[-8:]}" in str(told)
+        assert "  used: none" in str(red.explain("fringe"))
+        given = reduce(raw, bias=red.bias)
+        assert f"used: {red.bias!r} (given by the user)" in str(given.explain("bias"))
 
     def test_nearest_miss_is_told_with_the_criterion(self, raw, reduced_night, capsys):
         chosen = raw.explain("bias").chosen
@@ -135,7 +188,8 @@ class TestChoice:
         with pytest.raises(TaskError):
             reduce(raw)
         told = capsys.readouterr().out
-        assert f"nearest: {chosen!r} fails by is_valid is 0" in told
+        assert f"nearest: {chosen!r} fails only by is_valid is 0" in told
+        assert "calibration nights chip mode interval is_valid flags overscan visible" in told
 
     def test_given_ones_override_and_are_recorded(self, raw, reduced_night):
         chosen = raw.explain("bias").chosen

@@ -1,7 +1,5 @@
 """Pixels of the recipes: against ccdproc and NumPy on real frames, against the truth of a night."""
 
-import json
-
 import numpy as np
 import pytest
 from awe.recipes.BiasTask import BiasTask
@@ -11,7 +9,7 @@ from awe.recipes.MasterFlatTask import MasterFlatTask
 from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
 
-from awe.model import BiasFrame, RawBiasFrame, RawTwilightFlatFrame, ReducedScienceFrame
+from awe.model import RawBiasFrame, RawTwilightFlatFrame, ReducedScienceFrame
 from awe.simulate import simulate_night
 
 FLOAT32 = 2.0**-23
@@ -53,6 +51,7 @@ def difference(mine, theirs, bias=0.0, flat=1.0):
 class TestAgainstCcdproc:
     """The same steps done with ccdproc agree to float32 rounding, pixel by pixel."""
 
+    @pytest.mark.heavy
     def test_bias_flat_and_reduced_frame(self, nickel, ccd):
         common = {"instrument": "NICKEL", "commit": True, "folder": None}
         # ccdproc clips by the scatter of few values; so the steps are compared without a clip.
@@ -67,7 +66,7 @@ class TestAgainstCcdproc:
         assert difference(bias.data, theirs).max() < 2
 
         (twilight,) = TwilightFlatTask(
-            **common, pars={k: v for k, v in pars.items() if k.startswith("Twi")}
+            **common, hot=False, pars={k: v for k, v in pars.items() if k.startswith("Twi")}
         ).execute()
         flats = [ccd(raw) for raw in RawTwilightFlatFrame.select_all()]
         flats = [flat.subtract(ccd_like(theirs)) for flat in flats]
@@ -83,20 +82,13 @@ class TestAgainstCcdproc:
 
         (flat,) = MasterFlatTask(**common).execute()
         assert np.array_equal(flat.data, twilight.data)
-        (red,) = ReduceTask(**common, object="UGC_9837").execute()
+        (red,) = ReduceTask(**common, object="UGC_9837", fringe=False).execute()
         from ccdproc import flat_correct, subtract_bias
 
         reduced = subtract_bias(ccd(red.raw), ccd_like(theirs))
         divisor = ccd_like(np.where(good, flat.data.astype(float), 1.0))
         reduced = flat_correct(reduced, divisor, norm_value=1.0).data
         assert difference(red.data, reduced, theirs, divisor.data)[good].max() < 2
-
-    def test_clipped_bias_agrees_where_nothing_was_clipped(self, nickel, ccd):
-        (bias,) = BiasFrame.select_all()
-        theirs = combined([ccd(raw) for raw in RawBiasFrame.select_all()])
-        same = np.abs(bias.data - theirs) < 2 * 1000 * FLOAT32
-        # Of 10 frames at 3 sigma of the read noise, few pixels lose a value.
-        assert 0.92 < same.mean() < 0.99
 
 
 def ccd_like(array):
@@ -106,44 +98,12 @@ def ccd_like(array):
     return CCDData(array, unit="adu")
 
 
-class TestAgainstTheReference:
-    """Levels, noise and flatness that were measured with plain NumPy."""
-
-    def test_bias_and_sky(self, nickel, shared_data):
-        told = json.loads((shared_data / "reference_stats.json").read_text())["nickel"]
-        (bias,) = BiasFrame.select_all()
-        assert np.median(bias.data) == pytest.approx(
-            told["masterbias_median_after_overscan"], abs=0.6
-        )
-        assert bias.read_noise.read_noise == pytest.approx(told["ron_ADU"], rel=0.02)
-        numbers = {
-            "PG1323-085": "d1047", "NGC_4147": "d1048", "NGC_3982": "d1052",
-            "NGC_6205": "d1059", "UGC_9837": "d1074", "PG1530+057": "d1083",
-        }  # fmt: skip
-        for red in ReducedScienceFrame.select_all():
-            sky = told["science"][numbers[red.OBJECT]]
-            # The flats are normalised in different ways, and there the bias stays in the sky.
-            scale = told["masterflat_p1_p50_p99"][1] / np.median(red.flat.data)
-            if red.OBJECT != "NGC_6205":
-                # M 13 fills its frame: there the clipped median is no sky.
-                assert red.sky == pytest.approx(sky["sky_after"] * scale, rel=0.01)
-            assert box_scatter(red.data) <= 1.05 * sky["after_pct"]
-
+class TestSaturated:
     def test_saturated_column_has_no_weight(self, nickel):
         for red in ReducedScienceFrame.select_all():
             assert (red.weight.data[:, 256] == 0).all()
             assert red.saturated.count >= 1024
             assert red.weight.bad_count == (red.weight.data == 0).sum()
-
-
-def box_scatter(image):
-    """Give the scatter in per cent of the medians of boxes of 256 x 256 pixels."""
-    medians = [
-        np.median(image[y : y + 256, x : x + 256])
-        for y in range(0, 1024, 256)
-        for x in range(0, 1024, 256)
-    ]
-    return 100 * np.std(medians) / np.median(medians)
 
 
 class TestAgainstTheTruth:

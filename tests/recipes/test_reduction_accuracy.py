@@ -23,8 +23,10 @@ EXPTIME = 100.0
 @pytest.fixture
 def reduced(request, context, tmp_path):
     """Give a night with a level of the sky in electrons, and its reduced frames."""
+    # As wide as a whole CCD: by the few columns of overscan of a narrow one the level of a frame
+    # is known to half of what its mean may be off.
     night = simulate_night(
-        tmp_path / "night", ccds=1, shape=(900, 1000), exposures=3, biases=10, domes=8,
+        tmp_path / "night", ccds=1, shape=(600, 2048), exposures=3, biases=10, domes=8,
         twilights=8, exptime=EXPTIME, sky=request.param / EXPTIME, seeing=0.9, stars=900,
     )  # fmt: skip
     IngestTask(paths=[night.folder], commit=True).execute()
@@ -72,7 +74,7 @@ def isolated(stars, shape, distance):
 @pytest.mark.parametrize("reduced", [50, 500, 5000], indirect=True)
 def test_residuals_are_those_of_the_weights_and_fluxes_are_right(reduced):
     night, frames = reduced
-    ratios = []
+    ratios, peaks = [], []
     for frame in frames:
         truth = night.truth(frame.chip.name, frame.DATE_OBS)
         pull, good, weight = pulls(frame, truth)
@@ -80,10 +82,9 @@ def test_residuals_are_those_of_the_weights_and_fluxes_are_right(reduced):
         assert abs(pull[good].mean()) <= 0.01
         assert pull[good].std() == pytest.approx(1, abs=0.02)
         assert truth.sky == pytest.approx(frame.sky * truth.gain, rel=0.02)
-        # On the peak of a star the median of the neighbours tells too little noise, not much.
         bright = good & (truth.scene > 2 * truth.sky + 500)
         assert bright.sum() > 500
-        assert pull[bright].std() == pytest.approx(1, abs=0.12)
+        peaks.append(pull[bright])
         stars = isolated(truth.stars, frame.data.shape, 16)
         bright = stars[stars["flux"] > 30_000]
         mine = fluxes(frame.data, bright, 8, weight == 0)
@@ -91,6 +92,8 @@ def test_residuals_are_those_of_the_weights_and_fluxes_are_right(reduced):
         clean = fluxes((weight == 0).astype(float), bright, 8, weight == 0) == 0
         ratios += list((mine / true)[clean])
     print(len(ratios), np.median(ratios), np.std(ratios))
+    # On the peak of a star the median of the neighbours tells too little noise, not much.
+    assert np.concatenate(peaks).std() == pytest.approx(1, abs=0.12)
     assert len(ratios) > 100
     assert np.median(ratios) == pytest.approx(1, abs=0.002)
 

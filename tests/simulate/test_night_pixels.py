@@ -5,6 +5,7 @@ import pytest
 from astropy.io import fits
 
 from awe.base.errors import AweLookupError
+from awe.pixels import seeing
 from awe.simulate import simulate_night
 from awe.simulate.effects import bleed, cosmic_rays
 from awe.simulate.scene import BETA, STAR, add_stars, moffat_width
@@ -130,8 +131,20 @@ def test_moffat_profile_has_its_flux_and_width():
     assert (image * y).sum() / image.sum() == pytest.approx(90.7, abs=0.01)
     star["x"], star["y"] = 100, 100
     image = np.zeros((201, 201))
-    add_stars(image, star, moffat_width(4 * 0.213))
-    assert image[100, 102] == pytest.approx(image[100, 100] / 2)
+    # So wide that the size of a pixel does not matter.
+    add_stars(image, star, moffat_width(40 * 0.213))
+    assert image[100, 120] == pytest.approx(image[100, 100] / 2, rel=2e-3)
+
+
+@pytest.mark.parametrize("fwhm", [2.0, 3.2, 3.6, 5.0])
+def test_seeing_is_read_as_it_was_made(fwhm):
+    rng = np.random.default_rng(7)
+    stars = np.zeros(80, STAR)
+    stars["x"], stars["y"] = rng.uniform(0, 500, (2, 80))
+    stars["flux"] = 10 ** rng.uniform(4, 5.5, 80)
+    image = np.full((500, 500), 1000.0)
+    add_stars(image, stars, moffat_width(fwhm * 0.213))
+    assert seeing(rng.poisson(image).astype(np.float32)).fwhm == pytest.approx(fwhm, rel=0.01)
 
 
 def test_star_beyond_the_edge():
