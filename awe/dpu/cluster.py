@@ -1,22 +1,27 @@
 """The pool on a cluster: the same units, sent to dask.distributed."""
 
 import ipaddress
+import logging
 import multiprocessing
 import os
 import threading
 import time
 import uuid
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from multiprocessing.util import Finalize
 from urllib.parse import urlsplit
 
 from awe.base.errors import AweError, AweValueError
-from awe.dpu.pool import CallStopped, WorkerPool
+from awe.dpu.executor import CallStopped, StoppableExecutor, WorkerDied
+from awe.dpu.pool import WorkerPool
 
 __all__ = ["DaskPool", "check_address"]
 
 # How often a call on the cluster asks whether it is to stop, in seconds.
 _POLL = 0.3
 _SIZE_KEPT = 2.0
+# How long is waited for the scheduler, and for what a call has given, in seconds.
+_ANSWER = 10.0
 # The pool of child processes of this worker of dask.
 _children = None
 _children_lock = threading.Lock()
@@ -53,7 +58,7 @@ def _is_loopback(host):
         return host == "localhost"
 
 
-class DaskPool(Executor):
+class DaskPool(StoppableExecutor):
     """Workers of dask.distributed with the interface of `WorkerPool`.
 
     Each call runs in a child process of the dask worker, so that it can be stopped there.
@@ -78,20 +83,32 @@ class DaskPool(Executor):
         except ImportError as err:
             msg = "dpu_executor = dask needs dask.distributed, which is not installed."
             raise AweError(msg, remedy="Type in a shell: pip install 'awe[dask]'") from err
+        _say_only_what_matters()
         self._opening = (opener, arguments, guard)
         self._cluster = None
+        self._closing = False
         if address:
             check_address(address)
-            self._client = distributed.Client(address)
+            self._client = _connect(address)
         else:
             import dask
 
-            # A daemon may have no children of its own.
-            with dask.config.set({"distributed.worker.daemon": False}):
+            # A daemon may have no children of its own. Nobody looks at the profile that workers
+            # take of themselves, a third of their time while they wait for a child.
+            settings = {
+                "distributed.worker.daemon": False,
+                "distributed.worker.profile.enabled": False,
+            }
+            with dask.config.set(settings):
                 self._cluster = distributed.LocalCluster(
-                    workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    host="127.0.0.1",
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 )
-            self._client = distributed.Client(self._cluster)
+            self._client = distributed.Client(self._cluster, timeout=_ANSWER)
+        self._lost = f"The scheduler {address or 'of this machine'} was lost."
         self._lock = threading.Lock()
         self._running = {}
         self._size = (0, 0.0)
@@ -101,47 +118,20 @@ class DaskPool(Executor):
         """How many calls run at the same time: the cluster may grow and shrink."""
         size, until = self._size
         if time.monotonic() > until:
-            size = max(sum(self._client.nthreads().values()), 1)
+            try:
+                size = max(sum(self._client.nthreads().values()), 1)
+            except (OSError, RuntimeError) as err:
+                raise BrokenExecutor(self._lost) from err
             self._size = (size, time.monotonic() + _SIZE_KEPT)
         return size
 
-    def submit(self, fn, /, *args, **kwargs):
-        """Let a worker call a function.
-
-        Parameters
-        ----------
-        fn : callable
-            A function that can be imported.
-        *args, **kwargs
-            Its arguments.
-
-        Returns
-        -------
-        concurrent.futures.Future
-            What it will give.
-        """
-        return self.submit_limited(None, fn, *args, **kwargs)
-
     def submit_limited(self, limit, fn, /, *args, **kwargs):
-        """Let a worker call a function that may not take longer than some time.
-
-        Parameters
-        ----------
-        limit : float or None
-            Seconds.
-        fn : callable
-            A function that can be imported.
-        *args, **kwargs
-            Its arguments.
-
-        Returns
-        -------
-        concurrent.futures.Future
-            What it will give; its exception is `TimeLimitReached` where it took longer.
-        """
+        if self._client.status != "running":
+            raise BrokenExecutor(self._lost)
         key = f"awe-{uuid.uuid4().hex}"
+        # Attempts are counted by whoever submits: dask tries nothing again that has failed.
         call = self._client.submit(
-            _in_child, key, self._opening, limit, fn, args, kwargs, key=key, pure=False
+            _in_child, key, self._opening, limit, fn, args, kwargs, key=key, pure=False, retries=0
         )
         future = Future()
         with self._lock:
@@ -155,38 +145,37 @@ class DaskPool(Executor):
         if not future.set_running_or_notify_cancel():
             return
         if call.status == "finished":
-            future.set_result(call.result())
-        elif call.status == "cancelled":
-            future.set_exception(CallStopped("stopped"))
+            try:
+                future.set_result(call.result(_ANSWER))
+            except (OSError, CancelledError):
+                # The worker has ended before it could hand over what it had.
+                future.set_exception(WorkerDied(None))
+        elif call.status == "error":
+            future.set_exception(self._meant(call.exception()))
         else:
-            future.set_exception(call.exception())
+            # Only who loses the scheduler finds its calls cancelled: we never cancel one there.
+            error = CallStopped("stopped") if self._closing else BrokenExecutor(self._lost)
+            future.set_exception(error)
+
+    def _meant(self, error):
+        """Give an error of dask in our own terms."""
+        import distributed
+
+        if isinstance(error, distributed.scheduler.KilledWorker):
+            return WorkerDied(None)
+        return error
 
     def stop(self, future):
-        """Stop a call, whether it waits or runs; the other calls go on.
-
-        Parameters
-        ----------
-        future : concurrent.futures.Future
-            What `submit` gave; its exception is then `CallStopped`.
-        """
         import distributed
 
         with self._lock:
             call = self._running.get(future)
-        if call is not None:
+        if call is not None and self._client.status == "running":
             # The child hears it; what waits ends at once when its turn comes.
             distributed.Event(call.key, client=self._client).set()
 
     def shutdown(self, wait=True, *, cancel_futures=False):
-        """Let go of the cluster; one of this machine ends.
-
-        Parameters
-        ----------
-        wait : bool, optional
-            Whether to wait until what runs has ended. The default is True.
-        cancel_futures : bool, optional
-            Whether to stop what waits and what runs. The default is False.
-        """
+        self._closing = True
         with self._lock:
             running = list(self._running)
         if cancel_futures:
@@ -198,6 +187,23 @@ class DaskPool(Executor):
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def _say_only_what_matters():
+    """Keep tracebacks of lost connections out of the DPU's log: it says itself what was lost."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _connect(address):
+    import distributed
+
+    try:
+        return distributed.Client(address, timeout=_ANSWER)
+    except OSError as err:
+        msg = f"The scheduler {address} does not answer: {err}."
+        raise AweError(msg, remedy="Is it up, and is `dpu_scheduler` right?") from err
 
 
 # --- in the worker of dask ---
@@ -213,14 +219,19 @@ def _in_child(key, opening, limit, fn, args, kwargs):
         raise CallStopped(msg)
     pool = _pool(opening)
     future = pool.submit_limited(limit, fn, *args, **kwargs)
-    # Asked only when it takes some time: an empty call should not wait for the scheduler.
-    while not future.done():
-        try:
-            future.exception(timeout=_POLL)
-        except TimeoutError:
-            if stop.is_set():
-                pool.stop(future)
-    return future.result()
+    try:
+        # Asked only when it takes some time: an empty call should not wait for the scheduler.
+        while not future.done():
+            try:
+                future.exception(timeout=_POLL)
+            except TimeoutError:
+                if stop.is_set():
+                    pool.stop(future)
+        return future.result()
+    except CancelledError as err:
+        # It was stopped before a child had begun with it.
+        msg = "stopped"
+        raise CallStopped(msg) from err
 
 
 def _pool(opening):
@@ -233,7 +244,8 @@ def _pool(opening):
             msg, remedy="Start it with --no-nanny, or with DASK_DISTRIBUTED__WORKER__DAEMON=False."
         )
     with _children_lock:
-        if _children is None or _children[0] != (os.getpid(), opening):
+        known = _children is not None and _children[0] == (os.getpid(), opening)
+        if not known or _children[1].is_broken:
             if _children is not None:
                 _children[1].shutdown(wait=False, cancel_futures=True)
             opener, arguments, guard = opening
@@ -242,5 +254,8 @@ def _pool(opening):
                 size, opener, arguments, preload=("awe.dpu.work", "awe.model"),
                 guard=lambda: guard(*arguments),
             )  # fmt: skip
+            # Before the interpreter ends: it stops the children and waits for them, and the pool
+            # would put others in their place.
+            Finalize(None, pool.shutdown, kwargs={"cancel_futures": True}, exitpriority=100)
             _children = ((os.getpid(), opening), pool)
         return _children[1]

@@ -1,6 +1,7 @@
 """`awe dpu start`, `stop` and `status`."""
 
 from awe.base.environment import read_environment
+from awe.base.errors import AweValueError
 from awe.dpu.control import DpuHome
 from awe.dpu.processor import Processor
 from awe.store import current
@@ -26,10 +27,15 @@ def run_command(what, opener, workers=None):
         The exit status: 0, and 1 for the status of a DPU that does not run.
     """
     desk = DpuHome()
+    if workers is not None and workers < 1:
+        msg = f"The DPU needs at least 1 worker, not {workers}."
+        raise AweValueError(msg, remedy="Without --workers it has as many as there are processors.")
     if what == "start":
         desk.start(current.context(), opener, workers or read_environment().dpu_workers)
         found = desk.wait_until_ready()
         print(f"The DPU runs: process {found.pid}, {found.workers} workers, log {desk.log}")
+        if workers not in (None, found.workers):
+            print("It ran already. For another number of workers: awe dpu stop, then start again.")
         return 0
     if what == "stop":
         ran = desk.stop()

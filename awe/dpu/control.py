@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,9 @@ _START = 60.0
 _STOP = 15.0
 _TAIL = 15
 _TOLD = 4096
+_MOST_NEWS = 100_000
+# With less on its disk, in bytes, a DPU cannot even keep account of its jobs.
+_ROOM = 1_000_000
 # Who looks whether somebody holds the lock, holds a share of it for a moment.
 _LOOK = 0.5
 
@@ -99,6 +103,7 @@ class DpuHome:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = self.folder / "lock"
         self.bell = self.folder / "bell"
+        self.news = self.folder / "news"
         self.log = self.folder / "dpu.log"
 
     # --- the prompt's side ---
@@ -201,8 +206,8 @@ class DpuHome:
             if found is None and time.monotonic() > patience:
                 break
             time.sleep(0.05)
-        msg = f"The DPU did not start. The end of {self.log}:\n{self.tail()}"
-        raise DpuError(msg)
+        msg = f"The DPU did not start. {self.why_ended()}"
+        raise DpuError(msg, remedy="Your jobs are kept. Mend it, then: awe dpu start")
 
     def tail(self):
         """Give the last lines of the DPU's own log.
@@ -215,6 +220,18 @@ class DpuHome:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])
+
+    def why_ended(self):
+        """Give what is known of why the DPU has ended.
+
+        Returns
+        -------
+        str
+            That its disk is full, or the last lines of its own log.
+        """
+        if shutil.disk_usage(self.folder).free < _ROOM:
+            return f"The disk of {self.folder} is full."
+        return f"The end of {self.log}:\n{self.tail()}"
 
     def ring(self, message=b"w"):
         """Wake the DPU: something has changed in the store.
@@ -242,6 +259,20 @@ class DpuHome:
         finally:
             os.close(descriptor)
         return True
+
+    def news_at(self):
+        """Give what differs whenever something may have changed in the store.
+
+        Returns
+        -------
+        tuple
+            Costs as much as a look at a file.
+        """
+        try:
+            found = os.stat(self.news)
+        except FileNotFoundError:
+            return ()
+        return (found.st_size, found.st_mtime_ns)
 
     def stop(self, timeout=_STOP):
         """Stop the DPU; what runs is queued again.
@@ -287,6 +318,24 @@ class DpuHome:
         """
         return take_lock(self.lock)
 
+    def is_lost(self, descriptor):
+        """Tell whether nobody can find this DPU any more.
+
+        Parameters
+        ----------
+        descriptor : int
+            What `take` gave.
+
+        Returns
+        -------
+        bool
+            True where the folder was removed, or replaced by another one.
+        """
+        try:
+            return not os.path.samestat(os.stat(self.lock), os.fstat(descriptor))
+        except FileNotFoundError:
+            return True
+
     def tell(self, descriptor, running):
         """Write what others may know of this DPU.
 
@@ -299,6 +348,13 @@ class DpuHome:
         """
         # Of one length, so that nobody reads the end of what stood there before.
         os.pwrite(descriptor, json.dumps(dataclasses.asdict(running)).ljust(_TOLD).encode(), 0)
+
+    def tell_news(self):
+        """Let those who wait know that something may have changed in the store."""
+        # By its length as well: the clock of files is too coarse for what follows at once.
+        grows = (self.news_at() or (0,))[0] < _MOST_NEWS
+        with open(self.news, "ab" if grows else "wb") as stream:
+            stream.write(b".")
 
     def hang_bell(self):
         """Make the bell that prompts ring.

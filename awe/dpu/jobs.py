@@ -31,6 +31,7 @@ class DpuJob(DBObject):
     sequence = persistent("The recipes, 'Bias>Reduce'", str, required=True)
     modules = persistent("The module of each recipe", [str])
     checksums = persistent("SHA-256 of the module of each recipe of the user's own", [str])
+    helpers = persistent("SHA-256 of the modules of the user's own that each imports, JSON", [str])
     arguments = persistent("Arguments of each recipe", [str])
     needs = persistent("Of each step the steps that it needs, JSON", str)
     project_name = persistent("Project of the products", str)
@@ -211,10 +212,11 @@ def count_states(context, job):
     Returns
     -------
     collections.Counter
-        What is queued or running in a cancelled job counts as cancelled.
+        What is queued or running in a cancelled job counts as cancelled. A selection counts for
+        what it finds, until it has found it.
     """
     with in_private(context):
-        query = DpuUnit.job == job
+        query = (DpuUnit.job == job) & ((DpuUnit.kind == "make") | (DpuUnit.state != "done"))
         states = query.table("state")["state"].tolist() if len(query) else []
     counts = collections.Counter(states)
     if job.state == "cancelled":

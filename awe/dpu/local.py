@@ -7,8 +7,9 @@ from pathlib import Path
 
 from awe.base.errors import AweLookupError, AweValueError, nearest
 from awe.base.utc import now
+from awe.dpu.calls import as_list, as_seconds, refuse_nameless, what_to_do, what_would_be
 from awe.dpu.logs import LogLines
-from awe.dpu.processor import SequenceHelp, as_list, as_seconds
+from awe.dpu.processor import SequenceHelp
 from awe.dpu.report import JobStatus, Status
 from awe.process import Products, TaskError
 from awe.store import current
@@ -52,7 +53,9 @@ class _Tee(io.TextIOBase):
     def write(self, text):
         self._stream.write(text)
         *whole, self._begun = (self._begun + text).split("\n")
-        self._lines += [f"{now():%Y-%m-%d %H:%M:%S} | {line}" for line in whole]
+        # Of a bar of progress, which is drawn over itself, the last state counts.
+        shown = [line.rpartition("\r")[2].rstrip() for line in whole]
+        self._lines += [f"{now():%Y-%m-%d %H:%M:%S} | {line}" for line in shown]
         return len(text)
 
     def flush(self):
@@ -72,27 +75,32 @@ class LocalProcessor(SequenceHelp):
     def __repr__(self):
         return f"<lpu: {len(self._jobs)} jobs in this process>"
 
-    def run(self, sequence, *, dpu_time=None, **arguments):
+    def run(self, sequence, *nameless, dpu_time=None, plan=False, **arguments):
         """Run a recipe, or several one after the other, in this process.
 
         Parameters
         ----------
         sequence : str
             'Reduce', or 'Bias>DomeFlat>Reduce'; `show_sequence_identifiers` lists them.
+        *nameless
+            Refused: the arguments have names.
         dpu_time : float, optional
             As for ``dpu.run``; here Ctrl-C is the limit. By default there is none.
+        plan : bool, optional
+            Whether only the plan is wanted: nothing is done. The default is False.
         **arguments
-            Those of the recipe; `show_sequence_options('Reduce')` lists them.
+            Those of the recipe, or target=, as for ``dpu.run``.
 
         Returns
         -------
-        int
-            The number of the job.
+        int or Plan
+            The number of the job; with ``plan=True`` what would be made, used and is missing.
         """
-        from awe.dpu import sequences
-
+        refuse_nameless(nameless)
         as_seconds(dpu_time)
-        return self._run(sequences.make_plan(sequence, arguments))
+        if plan:
+            return what_would_be(sequence, arguments)
+        return self._run(what_to_do(sequence, arguments))
 
     def _run(self, plan, only=None):
         job = self._jobs[len(self._jobs) + 1] = _LocalJob(len(self._jobs) + 1, plan)
@@ -245,7 +253,12 @@ class LocalProcessor(SequenceHelp):
         if old.state == "done":
             msg = f"Nothing failed in job {jobid}."
             raise AweValueError(msg)
-        again, labels, arguments = [], [], {}
+        if "target" in old.plan.steps[0].arguments:
+            (step,) = old.plan.steps
+            arguments = {k: v for k, v in step.arguments.items() if k != "recipe"}
+            labels = {failure.label for failure in step.task.failures}
+            return self._run(what_to_do(step.arguments["recipe"], arguments), [labels])
+        again, labels, arguments, pars = [], [], {}, {}
         for step in old.plan.steps:
             arguments.update(step.arguments)
             # A step that was never begun is done whole.
@@ -253,4 +266,7 @@ class LocalProcessor(SequenceHelp):
             if failed or not step.task.products:
                 again.append(step.recipe)
                 labels.append(failed or None)
+                pars.update(step.arguments.get("pars") or {})
+        if pars or "pars" in arguments:
+            arguments["pars"] = pars
         return self._run(sequences.make_plan(">".join(again), arguments), labels)

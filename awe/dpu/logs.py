@@ -37,13 +37,20 @@ class JobLog:
         """
         head = f"{now():%Y-%m-%d %H:%M:%S} {label} | "
         lines = "".join(f"{head}{line}\n" for line in text.splitlines() or [""])
+        try:
+            self._write(lines.encode("utf-8", "replace"))
+        except OSError as err:
+            # A disk that is full stops no work: the lines go where the process itself reports.
+            print(f"{self.path}: {err.strerror}: {lines}", file=sys.__stderr__, end="")
+
+    def _write(self, data):
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # One write to the end of the file: lines of several processes do not mix.
         descriptor = os.open(
             self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
         try:
-            os.write(descriptor, lines.encode("utf-8", "replace"))
+            os.write(descriptor, data)
         finally:
             os.close(descriptor)
 
@@ -96,6 +103,9 @@ class JobLog:
 class _LineWriter(io.TextIOBase):
     """A stream that adds each line to a log as soon as it is whole."""
 
+    # Progress is told to it by whole lines, one for each step.
+    is_log = True
+
     def __init__(self, log, label):
         self._log = log
         self._label = label
@@ -118,9 +128,19 @@ class _LineWriter(io.TextIOBase):
 
 
 class LogLines(list):
-    """Lines of logs: a list that the prompt shows as text, the last ones where there are many."""
+    """Lines of logs: a list that the prompt shows as text, the last ones where there are many.
+
+    Attributes
+    ----------
+    were_printed : bool
+        Whether they were shown as they came; then the prompt only counts them.
+    """
+
+    were_printed = False
 
     def __repr__(self):
+        if self.were_printed:
+            return f"{len(self)} lines"
         shown = self[-_SHOWN:]
         if len(shown) < len(self):
             shown = [f"... {len(self) - len(shown)} lines before", *shown]

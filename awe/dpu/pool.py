@@ -10,10 +10,19 @@ import signal
 import threading
 import time
 import traceback
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Future
 from multiprocessing import connection
 
-__all__ = ["CallStopped", "TimeLimitReached", "WorkerDied", "WorkerPool", "end_under"]
+from awe.dpu.executor import (
+    CallStopped,
+    StoppableExecutor,
+    TimeLimitReached,
+    WorkerDied,
+    how_it_ended,
+    name_of_worker,
+)
+
+__all__ = ["WorkerPool", "end_under"]
 
 # Names of the variables by which numerical libraries are told how many threads to use.
 _THREADS = (
@@ -23,41 +32,7 @@ _THREADS = (
 # How often workers may fail to start, one after the other, before the pool gives up.
 _MOST_BAD_STARTS = 3
 _GRACE = 0.8
-
-
-class CallStopped(Exception):
-    """A call was stopped because somebody wanted it."""
-
-
-class TimeLimitReached(CallStopped):
-    """A call took longer than it may."""
-
-
-class WorkerDied(Exception):
-    """The process that worked on a call ended.
-
-    Parameters
-    ----------
-    exitcode : int or None
-        As of `multiprocessing.Process`.
-    """
-
-    def __init__(self, exitcode):
-        self.exitcode = exitcode
-        super().__init__(f"the worker process {_how(exitcode)}")
-
-    def __reduce__(self):
-        return (WorkerDied, (self.exitcode,))
-
-
-def _how(exitcode):
-    if exitcode is None or exitcode >= 0:
-        return f"ended with status {exitcode}"
-    try:
-        name = signal.Signals(-exitcode).name
-    except ValueError:
-        name = f"signal {-exitcode}"
-    return f"was killed by {name}"
+_NEVER_READY = "the last one {} while it loaded its modules and opened the store"
 
 
 class _Item:
@@ -83,6 +58,7 @@ class _Worker:
         theirs.close()
         self.item = None
         self.is_ready = False
+        self.why_not = None
         self.ends = None
         self.kill_at = None
 
@@ -100,7 +76,7 @@ class _Worker:
         return item
 
 
-class WorkerPool(Executor):
+class WorkerPool(StoppableExecutor):
     """Worker processes with the interface of `concurrent.futures.Executor`.
 
     Parameters
@@ -134,6 +110,7 @@ class WorkerPool(Executor):
         self._numbers = itertools.count(1)
         self._stops = []
         self._closing = False
+        self._cancelling = False
         self._broken = None
         self._bad_starts = 0
         self._alarm_in, self._alarm_out = os.pipe()
@@ -144,40 +121,12 @@ class WorkerPool(Executor):
 
     # --- the interface ---
 
-    def submit(self, fn, /, *args, **kwargs):
-        """Let a worker call a function.
-
-        Parameters
-        ----------
-        fn : callable
-            A function that can be imported.
-        *args, **kwargs
-            Its arguments.
-
-        Returns
-        -------
-        concurrent.futures.Future
-            What it will give.
-        """
-        return self.submit_limited(None, fn, *args, **kwargs)
+    @property
+    def is_broken(self):
+        """Whether there are no workers any more."""
+        return self._broken is not None
 
     def submit_limited(self, limit, fn, /, *args, **kwargs):
-        """Let a worker call a function that may not take longer than some time.
-
-        Parameters
-        ----------
-        limit : float or None
-            Seconds.
-        fn : callable
-            A function that can be imported.
-        *args, **kwargs
-            Its arguments.
-
-        Returns
-        -------
-        concurrent.futures.Future
-            What it will give; its exception is `TimeLimitReached` where it took longer.
-        """
         with self._lock:
             if self._broken is not None:
                 raise BrokenExecutor(self._broken)
@@ -190,13 +139,6 @@ class WorkerPool(Executor):
         return item.future
 
     def stop(self, future):
-        """Stop a call, whether it waits or runs; the other calls go on.
-
-        Parameters
-        ----------
-        future : concurrent.futures.Future
-            What `submit` gave; its exception is then `CallStopped`.
-        """
         if future.cancel():
             return
         with self._lock:
@@ -204,21 +146,12 @@ class WorkerPool(Executor):
         self._alarm()
 
     def shutdown(self, wait=True, *, cancel_futures=False):
-        """End the workers.
-
-        Parameters
-        ----------
-        wait : bool, optional
-            Whether to wait until they have ended. The default is True.
-        cancel_futures : bool, optional
-            Whether to stop what waits and what runs. The default is False.
-        """
         with self._lock:
             self._closing = True
+            self._cancelling = self._cancelling or cancel_futures
             if cancel_futures:
                 while self._waiting:
                     self._waiting.popleft().future.cancel()
-                self._stops += [w.item.future for w in self._workers if w.item is not None]
         self._alarm()
         if wait:
             self._manager.join()
@@ -256,9 +189,10 @@ class WorkerPool(Executor):
             self._look_at_clock()
         for worker in self._workers:
             worker.pipe.close()
+        end = time.monotonic() + self.grace
         for worker in self._workers:
-            worker.process.join(self.grace)
-            self._kill(worker)
+            worker.process.join(max(end - time.monotonic(), 0.0))
+        self._kill(self._workers)
 
     def _hand_out(self):
         for worker in self._workers:
@@ -293,9 +227,8 @@ class WorkerPool(Executor):
             self._bad_starts = 0
             return
         if what == "broken":
-            self._bad_starts += 1
-            if self._bad_starts >= _MOST_BAD_STARTS:
-                self._break(value)
+            # It ends now, and is heard of once more.
+            worker.why_not = value
             return
         if worker.item is None or worker.item.number != number:
             return
@@ -313,15 +246,22 @@ class WorkerPool(Executor):
         worker.process.join(self.grace)
         item = worker.free()
         at = self._workers.index(worker)
-        exitcode = worker.process.exitcode
+        exitcode, pid = worker.process.exitcode, worker.process.pid
         worker.process.close() if exitcode is not None else None
+        if not worker.is_ready and not self._closing:
+            self._note_bad_start(worker.why_not or _NEVER_READY.format(how_it_ended(exitcode)))
         if self._broken is None:
             with single_threaded():
                 self._workers[at] = _Worker(self)
         else:
             del self._workers[at]
         if item is not None:
-            item.future.set_exception(item.reason or WorkerDied(exitcode))
+            item.future.set_exception(item.reason or WorkerDied(exitcode, name_of_worker(pid)))
+
+    def _note_bad_start(self, why):
+        self._bad_starts += 1
+        if self._bad_starts >= _MOST_BAD_STARTS:
+            self._break(f"{self._bad_starts} workers one after the other could not start: {why}")
 
     def _break(self, why):
         with self._lock:
@@ -336,16 +276,17 @@ class WorkerPool(Executor):
         with self._lock:
             stops, self._stops = self._stops, []
         for worker in self._workers:
-            if worker.item is not None and worker.item.future in stops:
+            if worker.item is not None and (self._cancelling or worker.item.future in stops):
                 self._interrupt(worker, CallStopped("stopped"))
 
     def _look_at_clock(self):
         now = time.monotonic()
+        deaf = [w for w in self._workers if w.kill_at is not None and now >= w.kill_at]
+        for worker in deaf:
+            worker.kill_at = None
+        self._kill(deaf)
         for worker in self._workers:
-            if worker.kill_at is not None and now >= worker.kill_at:
-                worker.kill_at = None
-                self._kill(worker)
-            elif worker.ends is not None and now >= worker.ends:
+            if worker.ends is not None and now >= worker.ends:
                 limit = worker.item.limit
                 self._interrupt(worker, TimeLimitReached(f"took longer than {limit:g} s"))
 
@@ -358,10 +299,13 @@ class WorkerPool(Executor):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker.process.pid, signal.SIGINT)
 
-    def _kill(self, worker):
-        if worker.process.is_alive():
+    def _kill(self, workers):
+        alive = [worker for worker in workers if worker.process.is_alive()]
+        if alive:
+            # Once for all of them: the guard may have to be waited for.
             with self.guard():
-                worker.process.kill()
+                for worker in alive:
+                    worker.process.kill()
 
 
 @contextlib.contextmanager
@@ -406,7 +350,11 @@ def _interrupted(number, frame):
 def _end_with(parent):
     """End this process when its parent has ended, whatever it is doing."""
     connection.wait([parent.sentinel])
-    with _guard():
+    try:
+        with _guard():
+            os._exit(1)
+    finally:
+        # The guard may be gone as well, such as the folder of a lock.
         os._exit(1)
 
 
@@ -420,7 +368,11 @@ def _serve(pipe, opener, arguments):
         except BaseException:
             pipe.send(("broken", 0, traceback.format_exc()))
             raise
-    pipe.send(("ready", 0, None))
+    try:
+        pipe.send(("ready", 0, None))
+    except BrokenPipeError:
+        # The pool was closed meanwhile.
+        return
     while True:
         try:
             number, function, args, kwargs = pipe.recv()

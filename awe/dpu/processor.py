@@ -2,24 +2,24 @@
 
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from awe.base.environment import read_environment
-from awe.base.errors import AweLookupError, AweTypeError, AweValueError
-from awe.base.progress import track
+from awe.base.errors import AweAttributeError, AweLookupError, AweValueError, did_you_mean
+from awe.base.progress import STILL, track
 from awe.base.utc import now
+from awe.dpu.calls import as_list, as_seconds, refuse_nameless, what_to_do, what_would_be
 from awe.dpu.control import DpuError, DpuHome
 from awe.dpu.jobs import DpuUnit, find_job, in_private, jobs_of_user, units_of
 from awe.dpu.logs import JobLog, LogLines
 from awe.dpu.report import Status, status_of, summary_of
+from awe.dpu.waiting import Waiting
 from awe.process import Products
 from awe.store import current
 from awe.store.edits import StaleEditError
 
-__all__ = ["Processor", "SequenceHelp", "as_list", "as_seconds"]
+__all__ = ["Processor", "SequenceHelp"]
 
-_POLL = 0.15
 _SHOWN = 12
 _MOST_RESTARTS = 3
 _OVER = ("done", "failed", "cancelled")
@@ -27,6 +27,13 @@ _OVER = ("done", "failed", "cancelled")
 
 class SequenceHelp:
     """What `dpu` and `lpu` tell of the recipes."""
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = [each for each in dir(type(self)) if not each.startswith("_")]
+        msg = f"There is no {name!r} here.{did_you_mean(name, known)}"
+        raise AweAttributeError(msg, remedy=f"There is: {', '.join(known)}")
 
     def get_sequence_identifiers(self):
         """Give the names of the recipes.
@@ -36,15 +43,16 @@ class SequenceHelp:
         list of str
             They can be combined: 'Bias>Reduce'.
         """
-        from awe.dpu import sequences
+        from awe.recipes import identifiers
 
-        return list(sequences.identifiers())
+        return list(identifiers())
 
     def show_sequence_identifiers(self):
         """Print the names of the recipes, with what each does."""
         from awe.dpu import sequences
+        from awe.recipes import identifiers
 
-        for name in sequences.identifiers():
+        for name in identifiers():
             print(f"{name:<24} {sequences.purpose(name)}")
 
     def get_sequence_options(self, sequence):
@@ -104,35 +112,44 @@ class Processor(SequenceHelp):
 
     # --- running ---
 
-    def run(self, sequence, *, dpu_time=None, **arguments):
+    def run(self, sequence, *nameless, dpu_time=None, plan=False, **arguments):
         """Run a recipe, or several one after the other, on the pool.
 
         Parameters
         ----------
         sequence : str
             'Reduce', or 'Bias>DomeFlat>Reduce'; `show_sequence_identifiers` lists them.
+        *nameless
+            Refused: the arguments have names.
         dpu_time : float, optional
             Seconds that a unit (a frame, a CCD) may take. By default there is no limit.
+        plan : bool, optional
+            Whether only the plan is wanted: nothing is queued. The default is False.
         **arguments
-            Those of the recipe; `show_sequence_options('Reduce')` lists them.
+            Those of the recipe; `show_sequence_options('Reduce')` lists them. Or
+            ``target=``: frames whose products are wanted, with ``depth=``, ``pars=``,
+            ``commit=`` and ``folder=``; what is up to date is not made again, and calibrations
+            that are missing or out of date are made first.
 
         Returns
         -------
-        int
-            The number of the job.
+        int or Plan
+            The number of the job; with ``plan=True`` what would be made, used and is missing.
         """
-        from awe.dpu import sequences
         from awe.dpu.submission import submit
 
         context = current.context()
+        refuse_nameless(nameless)
         limit = as_seconds(dpu_time)
-        plan = sequences.make_plan(sequence, arguments)
+        if plan:
+            return what_would_be(sequence, arguments)
+        found = what_to_do(sequence, arguments)
         desk = DpuHome()
         self._start(desk)
-        job = submit(context, plan, desk.folder, limit)
+        job = submit(context, found, desk.folder, limit)
         self._mine.append(job.number)
         desk.ring()
-        print(_told(job, plan))
+        print(_told(job, found))
         return job.number
 
     def rerun_failed(self, jobid):
@@ -177,7 +194,7 @@ class Processor(SequenceHelp):
         self._restarts += 1
         if self._restarts > _MOST_RESTARTS:
             self._restarts = 0
-            msg = f"The DPU ends again and again. The end of {desk.log}:\n{desk.tail()}"
+            msg = f"The DPU ends again and again. {desk.why_ended()}"
             raise DpuError(msg, remedy="Your jobs are kept. Mend it, then: awe dpu start")
         self._start(desk)
         desk.wait_until_ready()
@@ -223,6 +240,8 @@ class Processor(SequenceHelp):
         found = DpuHome().running()
         if found is None:
             return "The DPU is not running; dpu.run(...) or `awe dpu start` starts it."
+        if not found.ready:
+            return "The DPU is starting."
         return f"The DPU runs since {found.since}, process {found.pid}, {found.workers} workers."
 
     def get_logs(self, jobids=None, follow=False):
@@ -241,6 +260,7 @@ class Processor(SequenceHelp):
             The lines; they are also added to ``<date+time>.log`` in the working directory.
         """
         lines = LogLines()
+        lines.were_printed = follow
         for number in self._chosen(jobids):
             job = find_job(current.context(), number)
             if follow:
@@ -262,7 +282,7 @@ class Processor(SequenceHelp):
     def _follow(self, job):
         """Print the lines of a log as they come, and give them."""
         log, at, told = JobLog(Path(job.folder) / "log"), 0, []
-        is_over = False
+        is_over, waiting = False, Waiting(DpuHome())
         while True:
             lines, at = log.read(at)
             told += lines
@@ -270,9 +290,9 @@ class Processor(SequenceHelp):
                 print(line)
             if is_over:
                 return told
-            is_over = self._is_over(job)
+            is_over = waiting.is_due() and self._is_over(job)
             if not is_over:
-                time.sleep(_POLL)
+                waiting.nap()
 
     def wait(self, jobid=None):
         """Wait until a job is over; Ctrl-C leaves it running.
@@ -309,13 +329,16 @@ class Processor(SequenceHelp):
 
     def _ended_units(self, job, total):
         """Give something whenever a unit has ended, until the job is over."""
-        seen = 0
+        seen, waiting = 0, Waiting(DpuHome())
+        waiting.pause()
         while not self._is_over(job):
             # Units that are found while the job runs do not count.
             ended = min(status_of(current.context(), job).ended, total - 1)
             yield from range(seen, ended)
             seen = max(seen, ended)
-            time.sleep(_POLL)
+            while not waiting.is_due():
+                waiting.nap()
+                yield STILL
         yield from range(seen, total)
 
     def _is_over(self, job):
@@ -356,8 +379,10 @@ class Processor(SequenceHelp):
         if job.state not in _OVER:
             print(f"Job {job.number} is {job.state}; this is what there is.", file=sys.stderr)
         units = [unit for unit in units_of(context, job) if unit.results]
-        found = Products(p for unit in units for p in products_of(unit))
-        gone = sum(len(unit.results) for unit in units) - len(found)
+        made = [p for unit in units for p in products_of(unit)]
+        gone = sum(len(unit.results) for unit in units) - len(made)
+        # Several units may have been asked for the same.
+        found = Products({p.object_id: p for p in made}.values())
         if gone:
             print(f"{gone} of its products are gone.", file=sys.stderr)
         if not job.stores:
@@ -389,7 +414,9 @@ class Processor(SequenceHelp):
                 context.rollback(job)
                 continue
             break
-        DpuHome().ring()
+        desk = DpuHome()
+        desk.tell_news()
+        desk.ring()
         print(f"Job {job.number} is cancelled.")
 
     def forget_job(self, jobid):
@@ -414,53 +441,6 @@ class Processor(SequenceHelp):
         self._held.pop(number, None)
         shutil.rmtree(folder, ignore_errors=True)
         print(f"Job {number} is forgotten.")
-
-
-def as_list(jobids):
-    """Take one number of a job, or several.
-
-    Parameters
-    ----------
-    jobids : int or list of int
-        What the user gave.
-
-    Returns
-    -------
-    list of int
-        The numbers.
-    """
-    return list(jobids) if isinstance(jobids, (list, tuple, set, range)) else [jobids]
-
-
-def as_seconds(limit):
-    """Take a limit of time.
-
-    Parameters
-    ----------
-    limit : float or None
-        What the user gave, in seconds.
-
-    Returns
-    -------
-    float or None
-        The same.
-
-    Raises
-    ------
-    AweTypeError
-        It is no number.
-    AweValueError
-        It is not positive.
-    """
-    if limit is None:
-        return None
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
-        msg = f"dpu_time is a number of seconds, not {type(limit).__name__} {limit!r}."
-        raise AweTypeError(msg)
-    if not limit > 0:
-        msg = f"dpu_time is {limit!r} s: no unit could end in that time."
-        raise AweValueError(msg)
-    return float(limit)
 
 
 def _told(job, plan):

@@ -143,10 +143,13 @@ def summary_of(job, units):
     """
     made = [unit for unit in units if unit.kind == "make"]
     done = sum(unit.state == "done" for unit in made)
-    products = sum(len(unit.results or ()) for unit in made)
+    names = {name.split(" ")[1] for unit in made for name in unit.results or ()}
+    # Their names are ordered in time.
+    before = sum(name < job.object_id for name in names)
     state = "committed" if job.stores else "not committed"
     lines = [f"Job {job.number} {job.sequence}: {job.state}; {done} of {len(made)} done, "
-             f"{products} products {state}"]  # fmt: skip
+             f"{len(names) - before} products {state}"
+             + (f", {before} were there already" if before else "")]  # fmt: skip
     failed = [unit for unit in units if unit.state == "failed"]
     lines += failure_lines(failed)
     blocked = [unit for unit in units if unit.state == "blocked"]

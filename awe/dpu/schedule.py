@@ -19,7 +19,8 @@ class JobSchedule:
     Parameters
     ----------
     needs : list of list of int
-        Of each step the steps that it needs, directly or not.
+        Of each step the steps that it needs, directly or not. Of a step that needs itself the
+        units of a CCD are done one after the other.
     """
 
     def __init__(self, needs):
@@ -29,7 +30,7 @@ class JobSchedule:
         self._failed = collections.defaultdict(dict)
         self._closed = collections.defaultdict(list)
         self._ready = []
-        self._blocked = []
+        self._busy = set()
 
     def add(self, units):
         """Take in units.
@@ -80,7 +81,22 @@ class JobSchedule:
         DpuUnit or None
             The first of the job; None where all wait or are gone.
         """
-        return heapq.heappop(self._ready)[-1] if self._ready else None
+        passed_over, found = [], None
+        while self._ready and found is None:
+            entry = heapq.heappop(self._ready)
+            if self._place_alone(entry[-1]) in self._busy:
+                passed_over.append(entry)
+            else:
+                found = entry[-1]
+        for entry in passed_over:
+            heapq.heappush(self._ready, entry)
+        if found is not None and (place := self._place_alone(found)) is not None:
+            self._busy.add(place)
+        return found
+
+    def _place_alone(self, unit):
+        """Give where a unit must be the only one that runs, or None."""
+        return (unit.step, unit.group) if unit.step in self.needs[unit.step] else None
 
     def give_back(self, unit):
         """Let a unit be ready again, whose worker was lost.
@@ -90,6 +106,7 @@ class JobSchedule:
         unit : DpuUnit
             The unit.
         """
+        self._busy.discard(self._place_alone(unit))
         heapq.heappush(self._ready, (unit.number, unit.kind, id(unit), unit))
 
     def ended(self, unit, state):
@@ -103,6 +120,7 @@ class JobSchedule:
             Its last state.
         """
         self._pending[(unit.step, unit.group)] -= 1
+        self._busy.discard(self._place_alone(unit))
         if state != "done":
             self._note_failure(unit)
 
@@ -117,7 +135,8 @@ class JobSchedule:
     def _places(self, step, group):
         """Give where the units are that those of a step and a CCD wait for."""
         groups = (group, "") if group else self._groups
-        return [(needed, each) for needed in self.needs[step] for each in groups]
+        needs = [needed for needed in self.needs[step] if needed != step]
+        return [(needed, each) for needed in needs for each in groups]
 
     def _is_open(self, place):
         return not any(self._pending[p] for p in self._places(*place))

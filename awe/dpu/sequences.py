@@ -1,42 +1,27 @@
 """Sequences of recipes: which there are, what each step needs, and what it works on."""
 
 import dataclasses
-import hashlib
-import importlib
-import importlib.util
-import inspect
-import pkgutil
-import sys
-from pathlib import Path
 
-from awe.base.errors import AweError, AweLookupError, AweTypeError, did_you_mean
+from awe.base.errors import AweError, AweTypeError, AweValueError, did_you_mean
 from awe.dpu import values
 from awe.process import CalibrationNotFound, Task, TaskError, choose, resolve
-from awe.process.parameters import parameters_class
+from awe.process.parameters import check_pars, parameters_class, pars_of
+from awe.recipes import recipe_named
 from awe.store import registry
 
 __all__ = [
     "Plan",
-    "SequenceError",
     "Step",
-    "checksum_of",
+    "classes_below",
     "described",
+    "foresee",
     "group_of",
-    "identifiers",
-    "load_recipe",
     "make_plan",
     "options",
     "purpose",
-    "put_in_spool",
-    "recipe_class",
 ]
 
 _ENDING = "Task"
-_USERS = "awe_user."
-
-
-class SequenceError(AweLookupError):
-    """A sequence of recipes cannot be run."""
 
 
 @dataclasses.dataclass
@@ -86,61 +71,6 @@ class Plan:
     steps: list
 
 
-def identifiers():
-    """Give the names of all recipes.
-
-    Returns
-    -------
-    dict of str to str or type
-        The module of each of ours, the class of each of the user's own.
-    """
-    import awe.recipes
-
-    found = {
-        info.name.removesuffix(_ENDING): f"awe.recipes.{info.name}"
-        for info in pkgutil.iter_modules(awe.recipes.__path__)
-        if info.name.endswith(_ENDING) and info.name != "IngestTask"
-    }
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith(_USERS):
-            for value in vars(module).values():
-                if _is_recipe(value) and value.__module__ == name:
-                    found[value.__name__.removesuffix(_ENDING)] = value
-    return dict(sorted(found.items()))
-
-
-def _is_recipe(value):
-    return isinstance(value, type) and issubclass(value, Task) and value.units is not Task.units
-
-
-def recipe_class(name):
-    """Give the class of a recipe.
-
-    Parameters
-    ----------
-    name : str
-        Such as 'Reduce'.
-
-    Returns
-    -------
-    type
-        Such as ReduceTask.
-
-    Raises
-    ------
-    AweLookupError
-        There is no such recipe.
-    """
-    known = identifiers()
-    found = known.get(name) or known.get(name.removesuffix(_ENDING))
-    if found is None:
-        msg = f"There is no recipe {name!r}.{did_you_mean(name, known)}"
-        raise SequenceError(msg, remedy=f"Recipes: {', '.join(known)}")
-    if isinstance(found, type):
-        return found
-    return getattr(importlib.import_module(found), found.rsplit(".", 1)[1])
-
-
 def options(sequence):
     """Give the arguments of a sequence.
 
@@ -173,14 +103,17 @@ def purpose(name):
     str
         The first line of its text.
     """
-    return recipe_class(name).__doc__.strip().splitlines()[0]
+    return recipe_named(name).__doc__.strip().splitlines()[0]
 
 
 def _classes(sequence):
     if not isinstance(sequence, str):
         msg = f"A sequence is a text such as 'Reduce' or 'Bias>Reduce', not {sequence!r}."
         raise AweTypeError(msg)
-    return [recipe_class(name.strip()) for name in sequence.split(">")]
+    if not all(map(str.strip, sequence.split(">"))):
+        msg = f"In the sequence {sequence!r} the name of a recipe is missing."
+        raise AweValueError(msg, remedy="Type: dpu.show_sequence_identifiers()")
+    return [recipe_named(name.strip()) for name in sequence.split(">")]
 
 
 def make_plan(sequence, arguments):
@@ -203,12 +136,7 @@ def make_plan(sequence, arguments):
     AweError
         A recipe or an argument is unknown, nothing is selected, or a calibration is missing.
     """
-    classes = _classes(sequence)
-    _check_arguments(sequence, classes, arguments)
-    steps = []
-    for cls in classes:
-        own = {n: v for n, v in arguments.items() if n in cls._arguments}
-        steps.append(Step(cls.__name__.removesuffix(_ENDING), cls(**own), own))
+    steps = _steps(sequence, arguments)
     for at, step in enumerate(steps):
         before = steps[:at]
         direct = [i for i, earlier in enumerate(before) if _uses(step, earlier)]
@@ -218,6 +146,46 @@ def make_plan(sequence, arguments):
         _select(step, before)
         _check_calibrations(step, before)
     return Plan(">".join(step.recipe for step in steps), steps)
+
+
+def foresee(sequence, arguments):
+    """Give the plan of a sequence: what each step would make of what; nothing is done.
+
+    Parameters
+    ----------
+    sequence : str
+        Names of recipes with '>' between them.
+    arguments : dict
+        Those of the recipes; each gets those that it has.
+
+    Returns
+    -------
+    awe.process.plan.Plan
+        What earlier steps will make counts for later ones as if it were there.
+
+    Raises
+    ------
+    AweError
+        A recipe or an argument is unknown, or nothing is selected.
+    """
+    from awe.process.plan import plan_tasks
+
+    return plan_tasks([step.task for step in _steps(sequence, arguments)])
+
+
+def _steps(sequence, arguments):
+    classes = _classes(sequence)
+    _check_arguments(sequence, classes, arguments)
+    if arguments.get("pars") is not None:
+        made = [product for cls in classes for product in cls.product_classes()]
+        arguments = {**arguments, "pars": check_pars(arguments["pars"], made)}
+    steps = []
+    for cls in classes:
+        own = {n: v for n, v in arguments.items() if n in cls._arguments}
+        if own.get("pars") is not None:
+            own["pars"] = pars_of(own["pars"], cls.product_classes())
+        steps.append(Step(cls.__name__.removesuffix(_ENDING), cls(**own), own))
+    return steps
 
 
 def _check_arguments(sequence, classes, arguments):
@@ -241,7 +209,24 @@ def _input_classes(task):
     found = set()
     if hasattr(task, "selected_classes"):
         found |= set(task.selected_classes())
-    for cls in _product_classes(task):
+    return found | classes_below(_product_classes(task))
+
+
+def classes_below(products):
+    """Give the classes of what products are made of, as far as they say so.
+
+    Parameters
+    ----------
+    products : iterable of type
+        Classes of products.
+
+    Returns
+    -------
+    set of type
+        Those of their inputs and of the calibrations that are chosen for them.
+    """
+    found = set()
+    for cls in products:
         for dependency in getattr(cls, "dependencies", ()):
             found |= {registry.find_class(name) for name in dependency.class_names}
         for name in getattr(cls, "inputs", ()):
@@ -349,7 +334,7 @@ def _check_calibrations(step, before):
         error = step.lacking[0][1]
         count = f"none of {len(step.units)} can be made" if len(step.units) > 1 else "missing"
         msg = f"{step.recipe}: {count}: {error}"
-        raise CalibrationNotFound(msg, cause=error.cause)
+        raise CalibrationNotFound(msg, cause=error.cause, explain=getattr(error, "explain", None))
 
 
 def _missing(task, unit, made, asked):
@@ -382,109 +367,3 @@ def _why_not(task, cls, dependency, frame):
     except AweError as err:
         return err
     return None
-
-
-# --- recipes of the user's own ---
-
-
-def checksum_of(recipe):
-    """Give the SHA-256 of the module of a recipe of the user's own.
-
-    Parameters
-    ----------
-    recipe : type
-        The recipe.
-
-    Returns
-    -------
-    str
-        Hexadecimal digits; empty for a recipe of ours.
-
-    Raises
-    ------
-    SequenceError
-        The file is another one than was loaded.
-    """
-    if not recipe.__module__.startswith(_USERS):
-        return ""
-    file = Path(inspect.getsourcefile(recipe))
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
-    loaded = getattr(sys.modules[recipe.__module__], "__awe_checksum__", found)
-    if loaded != found:
-        msg = f"{file} was changed since this prompt loaded it."
-        raise SequenceError(msg, remedy="Leave the prompt and open it again.")
-    return found
-
-
-def put_in_spool(recipe, spool):
-    """Keep the module of a recipe of the user's own as it is now.
-
-    Parameters
-    ----------
-    recipe : type
-        The recipe.
-    spool : pathlib.Path
-        The folder, which only the user can read.
-
-    Returns
-    -------
-    str
-        SHA-256 of the module; empty for a recipe of ours, which stays where it is.
-    """
-    checksum = checksum_of(recipe)
-    if checksum:
-        source = Path(inspect.getsourcefile(recipe))
-        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-        copy = spool / f"{checksum}.py"
-        if not copy.exists():
-            temporary = copy.with_suffix(".part")
-            temporary.write_bytes(source.read_bytes())
-            temporary.chmod(0o600)
-            temporary.rename(copy)
-    return checksum
-
-
-def load_recipe(name, checksum, spool):
-    """Load the class of a recipe in a worker.
-
-    Parameters
-    ----------
-    name : str
-        Module and class, 'module:class'.
-    checksum : str
-        SHA-256 that the module must have; empty for a recipe of ours.
-    spool : pathlib.Path
-        Where the user's own modules lie.
-
-    Returns
-    -------
-    type
-        The recipe.
-
-    Raises
-    ------
-    AweLookupError
-        The module is another one than when the job was submitted.
-    """
-    module_name, class_name = name.split(":")
-    module = sys.modules.get(module_name)
-    if not checksum:
-        return getattr(module or importlib.import_module(module_name), class_name)
-    if getattr(module, "__awe_checksum__", None) != checksum:
-        module = _load_from_spool(module_name, checksum, spool)
-    return getattr(module, class_name)
-
-
-def _load_from_spool(name, checksum, spool):
-    path = spool / f"{checksum}.py"
-    source = path.read_bytes() if path.exists() else b""
-    if hashlib.sha256(source).hexdigest() != checksum:
-        msg = f"The recipe {name} is not the one that was submitted: {path} is missing or changed."
-        raise SequenceError(msg, remedy="Submit the job again.")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    module.__awe_checksum__ = checksum
-    sys.modules[name] = module
-    # What was checked is what runs, whatever happens to the file meanwhile.
-    exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
-    return module

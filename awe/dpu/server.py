@@ -1,5 +1,6 @@
 """The DPU: takes jobs from the store, lets workers do their units, keeps account of it."""
 
+import contextlib
 import json
 import os
 import select
@@ -7,17 +8,22 @@ import shutil
 import signal
 import sys
 import threading
-from collections import deque
+from collections import Counter, deque
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from awe.base.environment import read_environment
+from awe.base.errors import AweError
 from awe.base.utc import now
 from awe.dpu import work
 from awe.dpu.control import DpuHome, Running
-from awe.dpu.jobs import FINAL, DpuJob, DpuUnit
+from awe.dpu.executor import CallStopped, TimeLimitReached, WorkerDied
+from awe.dpu.jobs import FINAL, DpuJob, DpuUnit, count_states
 from awe.dpu.logs import JobLog
-from awe.dpu.pool import CallStopped, TimeLimitReached, WorkerDied, WorkerPool
+from awe.dpu.parcels import made_by
+from awe.dpu.pool import WorkerPool
 from awe.dpu.schedule import JobSchedule
+from awe.dpu.specs import scratch_of, spec_of
 from awe.store import current
 from awe.store.edits import StaleEditError
 
@@ -28,7 +34,7 @@ _EVERY = 5.0
 # Units in one commit: others wait for the lock meanwhile.
 _CHUNK = 200
 _MOST_LOSSES = 2
-_MOST_ATTEMPTS = 6
+_MOST_STRAYS = 6
 _ACTIVE = ("queued", "running")
 # Short units are begun some time ahead, so that many of them share a commit, in seconds.
 _AHEAD = 0.2
@@ -44,6 +50,8 @@ class _ActiveJob:
         self.schedule = JobSchedule(json.loads(job.needs))
         self.running = {}
         self.known = set()
+        # How often a unit was lost although its worker lives.
+        self.strays = Counter()
         self.recipes = [name.split(":")[1].removesuffix("Task") for name in job.modules]
 
     def label(self, unit):
@@ -63,11 +71,14 @@ class Server:
         What does the units.
     bell : int
         A descriptor on which prompts ring.
+    lock : int
+        The descriptor by which this process is the DPU of the folder.
     """
 
-    def __init__(self, context, home, executor, bell):
+    def __init__(self, context, home, executor, bell, lock):
         self.context = context
         self.home = home
+        self.lock = lock
         self.executor = executor
         self.bell = bell
         self.jobs = {}
@@ -75,23 +86,44 @@ class Server:
         self._alarm_in, self._alarm_out = os.pipe()
         os.set_blocking(self._alarm_out, False)
         self.is_stopping = False
+        self.why_ended = ""
         self._rung = True
         self._mean = _AHEAD
 
     def run(self):
-        """Work until somebody rings to stop."""
+        """Work until somebody rings to stop, or until nothing can be done any more."""
+        try:
+            self._work()
+        except (AweError, OSError) as err:
+            # What runs is found lost by the next DPU, and begun again.
+            self.why_ended = f"The DPU ends; its jobs are kept. {type(err).__name__}: {err}"
+        if self.home.is_lost(self.lock):
+            # With it went the jobs, and whoever could want something of this process.
+            self.why_ended = f"{self.home.folder} was removed."
+
+    def _work(self):
         self._clear_cancelled()
-        while not self.is_stopping:
-            self.context.session.begin()
-            if self._rung:
-                self._take_jobs()
-            self._look_for_cancelled()
-            self._settle_finished()
-            self._hand_out()
-            self._close_jobs()
-            self.context.session.end()
-            self._wait()
-        self._put_back()
+        # What was killed with the DPU of before may have left files that waited for a commit.
+        self.context.files.clear_abandoned(self.context)
+        try:
+            while not self.is_stopping and not self.home.is_lost(self.lock):
+                self._turn()
+                self._wait()
+        except BrokenExecutor as err:
+            self.why_ended = f"No unit can be done, so that the DPU ends; its jobs are kept. {err}"
+        if not self.home.is_lost(self.lock):
+            self._put_back()
+
+    def _turn(self):
+        self.context.session.begin()
+        if self._rung:
+            self._take_jobs()
+        self._look_for_cancelled()
+        self._settle_finished()
+        self._hand_out()
+        self._close_jobs()
+        self.context.session.end()
+        self.home.tell_news()
 
     # --- waiting ---
 
@@ -183,10 +215,10 @@ class Server:
 
     def _end(self, active):
         job = active.job
-        states = (DpuUnit.job == job).table("state")["state"].tolist()
+        states = count_states(self.context, job)
         state = "done" if set(states) <= {"done"} else "failed"
         # The line first: who waits for the state reads the log at once.
-        counts = ", ".join(f"{states.count(s)} {s}" for s in sorted(set(states)))
+        counts = ", ".join(f"{count} {each}" for each, count in sorted(states.items()))
         active.log.add(f"job {job.number}", f"{state}: {counts}")
         job.state, job.ended = state, now()
         try:
@@ -267,6 +299,10 @@ class Server:
             return
         # What they have stored is seen only from now on.
         self.context.session.begin()
+        for future, _, _ in finished:
+            if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
+                # It is nobody's fault: what runs is queued again, and what was stored counts.
+                raise future.exception()
         changes, again = [], []
         for future, active, unit in finished:
             del active.running[future]
@@ -302,19 +338,29 @@ class Server:
             outcome = future.result()
             if outcome["state"] == "done":
                 # It has stored nothing, so that it had nothing to commit.
-                return {"state": "done", "results": outcome["results"]}
+                return {k: outcome[k] for k in ("state", "results", "worker")}
+            self._clear_after(active.job, unit)
             if outcome["state"] == "failed":
-                return {k: outcome[k] for k in ("state", "cause", "error")}
-            return self._lost(active, unit, outcome.get("told", ""))
-        shutil.rmtree(scratch_of(active.job, unit), ignore_errors=True)
+                return {k: outcome[k] for k in ("state", "cause", "error", "worker")}
+            died = outcome.get("died", False)
+            return self._lost(active, unit, outcome.get("told", ""), died=died)
+        self._clear_after(active.job, unit)
         if isinstance(error, TimeLimitReached):
             return self._failed(active, unit, f"it {error}", "Give more with dpu_time=SECONDS.")
         if isinstance(error, CallStopped):
             active.log.add(active.label(unit), "cancelled")
             return {"state": "cancelled"}
         if isinstance(error, WorkerDied):
-            return self._lost(active, unit, str(error), died=True)
+            return {**self._lost(active, unit, str(error), died=True), "worker": error.worker}
         return self._failed(active, unit, f"{type(error).__name__}: {error}")
+
+    def _clear_after(self, job, unit):
+        """Remove the files of an attempt that has come to nothing."""
+        shutil.rmtree(scratch_of(job, unit), ignore_errors=True)
+        name = made_by(unit.object_id, unit.attempt)
+        shutil.rmtree(Path(job.folder) / "made" / name, ignore_errors=True)
+        # A process that was stopped for good while it stored leaves files that nobody waits for.
+        self.context.files.clear_abandoned(self.context)
 
     def _failed(self, active, unit, cause, remedy=""):
         active.log.add(active.label(unit), f"failed: {cause}")
@@ -322,9 +368,11 @@ class Server:
 
     def _lost(self, active, unit, why, died=False):
         losses = unit.losses + died
+        active.strays[unit.object_id] += not died
         if active.job.state == "cancelled":
             return {"state": "cancelled", "losses": losses}
-        if losses >= _MOST_LOSSES or unit.attempt >= _MOST_ATTEMPTS:
+        # Attempts do not count: they grow with each stop of the DPU as well.
+        if losses >= _MOST_LOSSES or active.strays[unit.object_id] >= _MOST_STRAYS:
             values = self._failed(active, unit, why, "Was there too little memory?")
             return {**values, "losses": losses}
         active.log.add(active.label(unit), f"lost: {why}; it is run again")
@@ -336,15 +384,17 @@ class Server:
         """Stop what runs, and queue it again."""
         self.executor.shutdown(cancel_futures=True)
         self.context.session.begin()
+        self._finished.clear()
         changes = []
         for active in self.jobs.values():
-            for unit in active.running.values():
-                if unit.state == "running":
-                    changes.append((unit, {"state": "queued"}))
-                    active.log.add(active.label(unit), "queued again: the DPU was stopped")
+            for unit in (DpuUnit.job == active.job) & (DpuUnit.state == "running"):
+                changes.append((unit, {"state": "queued"}))
+                active.log.add(active.label(unit), "queued again: the DPU was stopped")
         self._change(changes)
         for active in self.jobs.values():
             shutil.rmtree(Path(active.job.folder) / "scratch", ignore_errors=True)
+        self.context.files.clear_abandoned(self.context)
+        self.home.tell_news()
 
 
 class _Cancelled(Exception):
@@ -354,54 +404,6 @@ class _Cancelled(Exception):
 def _check_not_cancelled(job):
     if job.stored_value("state") == "cancelled":
         raise _Cancelled
-
-
-def scratch_of(job, unit):
-    """Give the folder for the temporary files of a unit.
-
-    Parameters
-    ----------
-    job : DpuJob
-        Its job.
-    unit : DpuUnit
-        The unit, begun.
-
-    Returns
-    -------
-    pathlib.Path
-        One for each attempt.
-    """
-    return Path(job.folder) / "scratch" / f"{unit.object_id}-{unit.attempt}"
-
-
-def spec_of(job, unit, folder):
-    """Give what a worker must know of a unit.
-
-    Parameters
-    ----------
-    job : DpuJob
-        Its job.
-    unit : DpuUnit
-        The unit, begun.
-    folder : pathlib.Path
-        The folder of the DPU.
-
-    Returns
-    -------
-    dict
-        Plain values.
-    """
-    module = job.modules[unit.step]
-    return {
-        "job": job.object_id, "unit": unit.object_id, "attempt": unit.attempt,
-        "step": unit.step, "number": unit.number, "kind": unit.kind, "label": unit.label,
-        "needs": json.loads(job.needs)[unit.step], "group": unit.group, "inputs": unit.inputs,
-        "module": module, "stores": job.stores,
-        "recipe": module.split(":")[1].removesuffix("Task"),
-        "checksum": job.checksums[unit.step], "arguments": job.arguments[unit.step],
-        "project": job.project_name, "level": job.level, "folder": job.folder,
-        "scratch": str(scratch_of(job, unit)), "spool": str(folder / "spool"),
-    }  # fmt: skip
 
 
 def serve(folder, opener, workers):
@@ -420,6 +422,13 @@ def serve(folder, opener, workers):
     lock = home.take()
     if lock is None:
         return
+    try:
+        _serve(home, lock, opener, workers)
+    except (AweError, OSError) as err:
+        log(f"It cannot be started. {err}")
+
+
+def _serve(home, lock, opener, workers):
     since = f"{now():%Y-%m-%d %H:%M:%S}"
     log(f"started with {workers} workers")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -434,7 +443,7 @@ def serve(folder, opener, workers):
         os.getpid(), since, workers, str(context.session.where), context.user_name, False
     )
     home.tell(lock, says)
-    server = Server(context, home, pool, bell)
+    server = Server(context, home, pool, bell, lock)
     signal.signal(signal.SIGTERM, lambda *_: home.ring(b"s"))
     home.tell(lock, Running(**{**vars(says), "ready": True}))
     try:
@@ -444,6 +453,9 @@ def serve(folder, opener, workers):
         pool.shutdown(cancel_futures=True)
     context.close()
     home.bell.unlink(missing_ok=True)
+    if server.why_ended:
+        # Last, where who reads the end of the log finds it.
+        log(server.why_ended)
     log("stopped")
 
 
@@ -471,5 +483,7 @@ def log(text):
     text : str
         What happened.
     """
-    print(f"{now():%Y-%m-%d %H:%M:%S} {threading.current_thread().name}: {text}", file=sys.stderr)
-    sys.stderr.flush()
+    line = f"{now():%Y-%m-%d %H:%M:%S} {threading.current_thread().name}: {text}"
+    # On a disk that is full there is no log; whoever waits for the DPU finds that out himself.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

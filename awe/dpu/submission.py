@@ -1,16 +1,19 @@
 """Submitting: from a plan to a job with its units in the store."""
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
 from awe.base.utc import now
 from awe.dpu import sequences, values
 from awe.dpu.jobs import DpuJob, DpuUnit, in_private
-from awe.store import parcels
+from awe.dpu.parcels import carry_over, write_parcel
+from awe.dpu.spool import put_in_spool
+from awe.dpu.targeting import TargetTask
 from awe.store.ids import new_object_id
 
-__all__ = ["read_parcel", "resubmit", "submit", "write_parcel"]
+__all__ = ["resubmit", "submit"]
 
 _ATTEMPTS = 5
 
@@ -39,13 +42,15 @@ def submit(context, plan, folder, time_limit=None):
         The job, queued.
     """
     classes = [type(step.task) for step in plan.steps]
-    checksums = [sequences.put_in_spool(cls, folder / "spool") for cls in classes]
+    kept = [_put_in_spool(step.task, folder / "spool") for step in plan.steps]
     new = []
     arguments = [_arguments(step, new) for step in plan.steps]
     values_of_job = {
         "sequence": plan.sequence,
         "modules": [f"{cls.__module__}:{cls.__name__}" for cls in classes],
-        "checksums": checksums, "arguments": arguments,
+        "checksums": [checksum for checksum, _ in kept],
+        "helpers": [json.dumps(helpers) for _, helpers in kept],
+        "arguments": arguments,
         "needs": json.dumps([step.needs for step in plan.steps]),
         "project_name": context.find_project().name, "level": context.privileges,
         "stores": plan.steps[-1].task.commit, "time_limit": time_limit,
@@ -79,14 +84,16 @@ def resubmit(context, old, units, folder):
     DpuJob
         The job, queued.
     """
-    kept = ("sequence", "modules", "checksums", "arguments", "needs", "project_name", "level",
-            "stores", "time_limit")  # fmt: skip
+    kept = ("sequence", "modules", "checksums", "helpers", "arguments", "needs", "project_name",
+            "level", "stores", "time_limit")  # fmt: skip
     copied = ("number", "step", "kind", "label", "group", "beam", "inputs")
     rows = [{name: getattr(unit, name) for name in copied} for unit in units]
-    return _commit(
-        context, {name: getattr(old, name) for name in kept},
-        lambda job: [DpuUnit(job=job, **row) for row in rows], folder,
-    )  # fmt: skip
+
+    def again(job):
+        carry_over(context, old, job)
+        return [DpuUnit(job=job, **row) for row in rows]
+
+    return _commit(context, {name: getattr(old, name) for name in kept}, again, folder)
 
 
 def _commit(context, values_of_job, make_units, folder):
@@ -102,6 +109,7 @@ def _commit(context, values_of_job, make_units, folder):
                 context.commit(job, *units, check=lambda n=number: _check_number(n))
             except _NumberTaken:
                 # The next look finds the job that was faster.
+                shutil.rmtree(job.folder, ignore_errors=True)
                 context.refresh()
                 continue
             return job
@@ -109,42 +117,13 @@ def _commit(context, values_of_job, make_units, folder):
     raise RuntimeError(msg)
 
 
-def write_parcel(folder, name, objects):
-    """Write objects by value into the folder of a job.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The job's folder.
-    name : str
-        Of what.
-    objects : list of DBObject
-        New ones.
-    """
-    path = folder / "made" / f"{name}.parcel"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(parcels.pack(objects))
-    temporary.rename(path)
-
-
-def read_parcel(folder, name):
-    """Read the objects that `write_parcel` wrote.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The job's folder.
-    name : str
-        Of what.
-
-    Returns
-    -------
-    list of DBObject
-        Empty where there are none.
-    """
-    path = folder / "made" / f"{name}.parcel"
-    return parcels.unpack(path.read_bytes()) if path.exists() else []
+def _put_in_spool(task, spool):
+    """Keep the modules of the user's own that a task needs, and give their checksums."""
+    checksum, helpers = put_in_spool(type(task), spool)
+    for recipe in task.recipes_below() if isinstance(task, TargetTask) else ():
+        own, others = put_in_spool(recipe, spool)
+        helpers = {**helpers, **({recipe.__module__: own} if own else {}), **others}
+    return checksum, helpers
 
 
 def _next_number():

@@ -1,6 +1,7 @@
 """What a worker does: one unit of a job, stored together with the record that it is done."""
 
 import contextlib
+import errno
 import importlib
 import os
 import shutil
@@ -13,9 +14,11 @@ from pathlib import Path
 from awe.base.errors import AweError, AweLookupError
 from awe.base.utc import now
 from awe.dpu import pool, sequences, values
+from awe.dpu.executor import name_of_worker
 from awe.dpu.jobs import DpuUnit, in_private
 from awe.dpu.logs import JobLog
-from awe.dpu.submission import read_parcel, write_parcel
+from awe.dpu.parcels import is_of_use, made_by, read_carried, read_parcel, write_parcel
+from awe.dpu.spool import load_recipe
 from awe.process.task import Failure, TaskError, Unit
 from awe.store import current
 from awe.store.at_hand import at_hand
@@ -36,7 +39,8 @@ __all__ = [
 # The task of the job that this process works on; a job has thousands of units.
 _tasks = {}
 _MOST_TASKS = 50
-_KILL_WAIT = 2.0
+# With the grace of the pool less than the 2 s in which a unit is stopped.
+_KILL_WAIT = 0.8
 
 
 class LeaseLostError(Exception):
@@ -95,9 +99,14 @@ def outside_of_commits(opener, settings):
     """
     where = settings["AWE_STORE"]
     shared = "://" in where
-    lock = AdvisoryLock(where) if shared else FileLock(Path(where) / "write.lock", _KILL_WAIT)
+    lock = (
+        AdvisoryLock(where, _KILL_WAIT)
+        if shared
+        else FileLock(Path(where) / "write.lock", _KILL_WAIT)
+    )
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(StoreError):
+        # In a folder that was removed nobody commits.
+        with contextlib.suppress(StoreError, FileNotFoundError):
             stack.enter_context(lock.held())
         yield
 
@@ -108,7 +117,7 @@ def run_unit(spec):
     Parameters
     ----------
     spec : dict
-        As `awe.dpu.schedule.spec_of` gives it.
+        As `awe.dpu.specs.spec_of` gives it.
 
     Returns
     -------
@@ -118,20 +127,35 @@ def run_unit(spec):
     log = JobLog(Path(spec["folder"]) / "log")
     label = f"{spec['recipe']} {spec['label']}"
     began = time.perf_counter()
+    if not _make_scratch(spec):
+        told = "the process that had begun it was lost"
+        return {"state": "lost", "died": True, "told": told, "seconds": 0.0}
     with _scratch(spec), log.capture(label):
         log.add(label, f"begun by process {os.getpid()} of {socket.gethostname()}")
         outcome = _outcome(spec)
+        outcome["worker"] = name_of_worker(os.getpid())
         outcome["seconds"] = time.perf_counter() - began
         text = outcome.get("error") or outcome.get("told") or ""
         log.add(label, f"{outcome['state']} in {outcome['seconds']:.2f} s\n{text}")
     return outcome
 
 
+def _make_scratch(spec):
+    """Make the folder of this attempt, or tell that another process has begun it before."""
+    folder = Path(spec["scratch"])
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        # A cluster gives what a lost worker had begun to another one by itself.
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def _scratch(spec):
     """Let temporary files lie where whoever stops this process finds them."""
     folder = Path(spec["scratch"])
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         yield
@@ -151,12 +175,20 @@ def _outcome(spec):
     except LeaseLostError as err:
         return {"state": "lost", "told": str(err)}
     except Exception as err:  # noqa: BLE001  it is kept with the unit and told by the job
-        unexpected = not isinstance(err, AweError)
-        text = "".join(traceback.format_exception(err)) if unexpected else str(err)
+        text = _told(err, spec)
         return {"state": "failed", "cause": Failure(spec["label"], err).cause, "error": text}
     finally:
         context.rollback()
         context.session.end()
+
+
+def _told(err, spec):
+    """Give the words for an error: what the user can mend, or where a bug is."""
+    if isinstance(err, AweError):
+        return str(err)
+    if isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{err}\n  Make room on the disk of {spec['folder']}, then run it again."
+    return "".join(traceback.format_exception(err))
 
 
 def products_of(unit):
@@ -173,7 +205,7 @@ def products_of(unit):
         Stored, or new where its job stores nothing. Those that were deleted since are left out.
     """
     if not unit.job.stores:
-        return read_parcel(Path(unit.job.folder), f"{unit.object_id}-{unit.attempt}")
+        return read_parcel(Path(unit.job.folder), made_by(unit.object_id, unit.attempt))
     found = []
     for name in unit.results or ():
         with contextlib.suppress(AweLookupError):
@@ -190,10 +222,11 @@ def _enter(context, spec):
 
 def _task(spec, **more):
     key = (spec["job"], spec["step"], *more.values())
-    if key not in _tasks:
+    # Each time: another job may have brought other helpers of the same names meanwhile.
+    cls = load_recipe(spec["module"], spec["checksum"], spec["helpers"], Path(spec["spool"]))
+    if key not in _tasks or type(_tasks[key]) is not cls:
         if len(_tasks) >= _MOST_TASKS:
             _tasks.clear()
-        cls = sequences.load_recipe(spec["module"], spec["checksum"], Path(spec["spool"]))
         # The files of a unit that is stopped must lie where whoever stops it finds them.
         arguments = {**values.loads(spec["arguments"]), **more, "folder": None}
         _tasks[key] = cls(**arguments)
@@ -208,16 +241,20 @@ def _make(context, spec):
     unit = Unit(spec["label"], values.loads(spec["inputs"]))
 
     def store(*products):
-        if made := closure(products):
+        # Some tasks complete what is stored already.
+        edited = [p for p in products if p.is_edited]
+        made = closure(products)
+        if made or edited:
             _finish(record, _names(products))
-            context.commit(*made, record, check=check)
+            context.commit(*made, *edited, record, check=check)
 
     with at_hand(before):
         products = task.run_unit(unit, store)
     folder = Path(spec["folder"])
     if products and not task.commit:
-        _move_files(closure(products), folder / "made")
-        write_parcel(folder, f"{spec['unit']}-{spec['attempt']}", products)
+        name = made_by(spec["unit"], spec["attempt"])
+        _move_files(closure(products), folder / "made" / name)
+        write_parcel(folder, name, products)
     wanted = values.loads(spec["arguments"]).get("folder")
     for product in products if wanted is not None else ():
         if isinstance(product, DataObject) and product.filename is not None:
@@ -242,13 +279,17 @@ def _names(products):
 
 def _made_before(spec, record):
     """Give what is not stored and yet of use: the user's own, and what earlier steps have made."""
-    given = read_parcel(Path(spec["folder"]), "arguments")
+    folder, group = Path(spec["folder"]), spec["group"]
+    given = read_parcel(folder, "arguments")
     if spec["stores"] or not spec["needs"]:
         return given
+    given += read_carried(folder, spec["needs"], group)
     with in_private(current.context()):
         query = (DpuUnit.job == record.job) & DpuUnit.step.in_(spec["needs"])
-        units = [u for u in query & (DpuUnit.state == "done") if u.group in ("", spec["group"])]
-    return [*given, *(obj for unit in units for obj in products_of(unit))]
+        units = [u for u in query & (DpuUnit.state == "done") if is_of_use(u.group, group)]
+    made = [obj for unit in units for obj in products_of(unit)]
+    # Who is asked for results makes calibrations on the way, which serve the next unit too.
+    return [*given, *(closure(made) if spec["step"] in spec["needs"] else made)]
 
 
 def _lease(spec):
@@ -272,6 +313,7 @@ def _lease(spec):
 def _finish(record, results):
     record.state = "done"
     record.ended = now()
+    record.worker = name_of_worker(os.getpid())
     record.results = results
 
 

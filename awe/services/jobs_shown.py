@@ -232,8 +232,9 @@ def jobs_shown(context, page=1):
     dict
         dpu (Running or None), active, over (lists of JobShown), page, pages.
     """
-    active = list(DpuJob.state.in_(ACTIVE).order_by("number"))
-    query = (~DpuJob.state.in_(ACTIVE)).order_by("-number")
+    # Whatever others may publish: the page shows the jobs of its own user, as the DPU runs them.
+    active = list(DpuJob.state.in_(ACTIVE).user_only().order_by("number"))
+    query = (~DpuJob.state.in_(ACTIVE)).user_only().order_by("-number")
     page, pages, first = _place(page, len(query), JOBS_ON_PAGE)
     over = query[first : first + JOBS_ON_PAGE]
     return {

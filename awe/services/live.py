@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 
 from awe.base.errors import AweError
 from awe.dpu.logs import JobLog
@@ -10,6 +11,11 @@ from awe.dpu.logs import JobLog
 __all__ = ["Tail", "event", "stream", "tail_of"]
 
 EVERY = 0.5
+# How often the store is asked although nothing seems to have changed, in seconds; times that go on
+# are as old as that.
+_ASK_EVERY = 5.0
+# An open page takes at most this part of the time of the thread that asks.
+_SHARE = 0.1
 # Rounds in which nothing changes before an open page is told that all is over: the last line of
 # the log comes after the job's last state.
 _QUIET = 4
@@ -80,7 +86,29 @@ def event(name, data, at=None):
     return f"{head}event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-async def stream(parts, log=None, at=0, is_stopping=lambda: False):
+class _Asked:
+    """What the store has told, asked again when something may have changed."""
+
+    def __init__(self, parts, news):
+        self._parts = parts
+        self._news = news
+        self._seen = None
+        self._soonest = self._latest = 0.0
+        self._known = None
+
+    async def newest(self):
+        """Give what the parts are, as of a moment ago."""
+        began, news = time.monotonic(), self._news()
+        changed = news is None or news != self._seen
+        if began >= self._soonest and (changed or began >= self._latest):
+            self._known = await self._parts()
+            self._seen, end = news, time.monotonic()
+            self._soonest = end + (end - began) * (1 / _SHARE - 1)
+            self._latest = end + _ASK_EVERY
+        return self._known
+
+
+async def stream(parts, log=None, at=0, is_stopping=lambda: False, news=lambda: None):
     """Give events as long as something can change.
 
     Parameters
@@ -93,16 +121,18 @@ async def stream(parts, log=None, at=0, is_stopping=lambda: False):
         From which byte of the log. The default is 0.
     is_stopping : callable, optional
         Tells whether the page is about to end. By default it never is.
+    news : callable, optional
+        Gives what differs whenever something may have changed. By default it may have each time.
 
     Yields
     ------
     str
         Server-sent events: 'part', 'log' and 'end'.
     """
-    sent, quiet, idle = {}, 0, 0
+    sent, quiet, idle, asked = {}, 0, 0, _Asked(parts, news)
     while not is_stopping():
         try:
-            found, is_over = await parts()
+            found, is_over = await asked.newest()
         except AweError as err:
             # The browser asks again, and is told what became of the job.
             print(err, file=sys.stderr)

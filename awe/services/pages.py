@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from awe.base.errors import AweError, AweLookupError
 from awe.base.version import __version__
+from awe.dpu.control import DpuHome
 from awe.dpu.processor import Processor
 from awe.services.jobs_shown import clock, failures_of, job_shown, jobs_shown, units_shown
 from awe.services.live import stream, tail_of
@@ -26,6 +27,8 @@ from awe.services.products_shown import picture_of, product_shown
 __all__ = ["Pages"]
 
 _HERE = Path(__file__).parent
+# No page, job or log has a greater number.
+_DIGITS = 12
 
 
 class Pages:
@@ -109,6 +112,7 @@ class Pages:
         which = _which_units(request)
         first = await self._store.ask(job_shown, which[0])
         at = request.headers.get("last-event-id") or request.query_params.get("from", "")
+        at = _as_number(at, 0)
 
         async def parts():
             shown = await self._store.ask(_whole_job, *which)
@@ -116,7 +120,7 @@ class Pages:
                      for name in ("head", "failures", "units")}  # fmt: skip
             return found, shown["job"].is_over
 
-        return self._events(parts, first.log, int(at) if at.isdigit() else 0)
+        return self._events(parts, first.log, at)
 
     async def log(self, request):
         """Send the whole log as plain text."""
@@ -161,7 +165,8 @@ class Pages:
 
     def _events(self, parts, log=None, at=0):
         return StreamingResponse(
-            stream(parts, log, at, self._is_stopping), media_type="text/event-stream"
+            stream(parts, log, at, self._is_stopping, DpuHome().news_at),
+            media_type="text/event-stream",
         )
 
     def _problem(self, title, text, status):
@@ -196,8 +201,12 @@ def _which_product(request):
 
 
 def _number(request, name):
-    text = request.query_params.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 9 else 1
+    return _as_number(request.query_params.get(name, ""), 1)
+
+
+def _as_number(text, otherwise):
+    # '²' is a digit to Python, and no number.
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else otherwise
 
 
 def _utc(when):

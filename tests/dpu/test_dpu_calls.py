@@ -1,6 +1,7 @@
 """What the user types: run, status, logs, results, bad calls."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,9 @@ from awe.base.errors import AweError, AweLookupError, AweTypeError, AweValueErro
 from awe.dpu.control import DpuHome
 from awe.dpu.jobs import find_job, in_private, jobs_of_user, units_of
 from awe.dpu.local import LocalProcessor
+from awe.dpu.spool import load_recipe
 from awe.process import TaskError
+from awe.process.own_code import helpers_of
 
 
 def test_run_tells_what_is_queued_and_what_became_of_it(dpu, context, sheets, capsys):
@@ -45,6 +48,8 @@ def test_logs_come_when_the_job_is_over_and_go_into_one_file(dpu, tmp_path, monk
     capsys.readouterr()
     followed = dpu.get_logs([second], follow=True)
     assert capsys.readouterr().out.splitlines() == followed
+    # The prompt shows what is returned: not all of it a second time.
+    assert repr(followed) == f"{len(followed)} lines"
     (file,) = tmp_path.glob("*.log")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.log", file.name)
     assert file.read_text().splitlines() == [*lines, *followed]
@@ -73,6 +78,38 @@ def test_products_of_commit_false_travel_by_value(dpu, context, home, sheets):
     assert made[0].path().exists()
 
 
+def test_files_of_units_do_not_meet(dpu, context, sheets):
+    """Each attempt has a folder of its own, whatever its files are called."""
+    job = dpu.run("Trial>Print", how=["well", "well", "well"])
+    assert dpu.wait(job).state == "done"
+    prints = [p for p in dpu.get_job_result(job) if type(p).__name__ == "Print"]
+    assert [p.filename for p in prints] == ["print.txt"] * 3
+    assert [p.path().read_text() for p in prints] == ["0", "1", "2"]
+    assert sheets() == []
+
+
+def test_second_run_of_a_chain_that_stores_nothing_has_what_the_first_made(
+    dpu, context, tmp_path, sheets
+):  # fmt: skip
+    """Products of the steps that went well travel on; the first job can be forgotten."""
+    spoilt = tmp_path / "spoilt"
+    spoilt.touch()
+    job = dpu.run("Trial>Print", how=["well", "well"], together=True, spoil=str(spoilt))
+    assert dpu.wait(job).state == "failed"
+    first = dpu.rerun_failed(job)
+    assert dpu.wait(first).state == "failed"
+    spoilt.unlink()
+    again = dpu.rerun_failed(first)
+    dpu.forget_job(job)
+    dpu.forget_job(first)
+    assert dpu.wait(again).state == "done"
+    (made,) = dpu.get_job_result(again)
+    assert made.path().read_text() == "01"
+    assert [sheet.path().read_text()[0] for sheet in made.sheets] == ["0", "1"]
+    made.commit()
+    assert sheets() == [0, 1]
+
+
 def test_failed_units_are_run_again_by_one_call(dpu, context, marks, sheets):
     """Only what is not done; a job in which nothing failed is refused."""
     how = ["well", "die_first", "die", "well"]
@@ -90,22 +127,28 @@ def test_failed_units_are_run_again_by_one_call(dpu, context, marks, sheets):
 
 
 def test_jobs_are_seen_whatever_the_privileges(dpu, context):
-    """A job belongs to its user; its products go where the prompt was."""
+    """A job belongs to its user; its products go where the prompt was when it was submitted."""
     context.create_project("TEAM")
     context.set_project("TEAM")
     context.set_privileges(2)
     try:
-        job = dpu.run("Trial", how=["well"], commit=True)
-        assert dpu.wait(job).state == "done"
-        (sheet,) = dpu.get_job_result(job)
-        assert (sheet.project.name, sheet.privileges) == ("TEAM", 2)
+        job = dpu.run("Trial", how=["nap", "well", "well"], commit=True)
+        assert dpu.get_status(job)[0].units == 3
         assert context.privileges == 2
         with in_private(context):
             assert [j.privileges for j in jobs_of_user(context)][-1] == 1
     finally:
         context.set_project("ada's project")
         context.set_privileges(1)
-    assert dpu.get_status(job)[0].state == "done"
+    # The units of both jobs run in the same two workers at the same time.
+    other = dpu.run("Trial", how=["well", "nap", "well"], commit=True)
+    assert [dpu.wait(each).state for each in (job, other)] == ["done", "done"]
+    record = find_job(context, job)
+    assert (record.project_name, record.level) == ("TEAM", 2)
+    places = {(s.project.name, s.privileges) for s in dpu.get_job_result(job)}
+    assert places == {("TEAM", 2)}
+    places = {(s.project.name, s.privileges) for s in dpu.get_job_result(other)}
+    assert places == {("ada's project", 1)}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +160,11 @@ def test_jobs_are_seen_whatever_the_privileges(dpu, context):
         ({"sequence": "Trial"}, AweTypeError, "needs the argument how"),
         ({"sequence": "Trial", "how": []}, TaskError, "no input"),
         ({"sequence": 3}, AweTypeError, "'Bias>Reduce'"),
+        (
+            {"sequence": "Trial>>Print", "how": ["well"]},
+            AweValueError,
+            "name of a recipe is missing",
+        ),
         ({"sequence": "Trial", "how": ["well"], "dpu_time": 0}, AweValueError, "dpu_time"),
         ({"sequence": "Trial", "how": ["well"], "dpu_time": "1"}, AweTypeError, "seconds"),
         ({"sequence": "Trial", "how": [{1, object()}]}, AweTypeError, "cannot travel"),
@@ -130,6 +178,15 @@ def test_bad_calls_are_refused_before_anything_is_queued(dpu, context, call, err
         dpu.run(**call)
     assert isinstance(caught.value, AweError)
     assert dpu.get_jobids() == before
+
+
+def test_calls_that_are_misspelt(dpu):
+    """A word that there is not, and an argument without its name."""
+    for processor in (dpu, LocalProcessor()):
+        with pytest.raises(AttributeError, match="Did you mean 'get_jobids'"):
+            processor.get_jobs()
+        with pytest.raises(AweTypeError, match="by name, not as 'OMEGACAM'"):
+            processor.run("Reduce", "OMEGACAM")
 
 
 def test_numbers_of_jobs_that_do_not_exist(dpu):
@@ -152,35 +209,55 @@ def test_recipes_and_their_options_are_listed(dpu, capsys):
 
 
 def test_recipe_travels_as_it_was_when_it_was_submitted(dpu, context, home):
-    """A changed file runs nowhere by mistake; a changed copy is refused."""
+    """With what it imports: a changed file runs nowhere by mistake, a changed copy is refused."""
     DpuHome().stop()
-    file = home / "recipes" / "trials.py"
-    good = file.read_text()
+    files = [home / "recipes" / name for name in ("trials.py", "_words.py")]
+    good = [file.read_text() for file in files]
     dpu._start = lambda desk: None
     first, second = (dpu.run("Trial", how=[how], commit=True) for how in ("well", "refuse"))
-    checksum = hashlib.sha256(good.encode()).hexdigest()
-    copy = home / "dpu" / "spool" / f"{checksum}.py"
+    dpu.cancel_job(second)
+    own, helper = (hashlib.sha256(text.encode()).hexdigest() for text in good)
+    copy = home / "dpu" / "spool" / f"{helper}.py"
+    assert copy.read_text() == good[1]
     assert copy.stat().st_mode & 0o077 == 0
     assert copy.parent.stat().st_mode & 0o077 == 0
-    assert find_job(context, first).checksums == (checksum,)
-    file.write_text(good.replace('"hello from"', '"changed"'))
+    job = find_job(context, first)
+    assert job.checksums == (own,)
+    assert json.loads(job.helpers[0]) == {"awe_user._words": helper}
+    files[1].write_text('HELLO = "changed"\n')
     del dpu._start
     try:
-        with pytest.raises(AweLookupError, match="was changed since this prompt loaded it"):
+        with pytest.raises(AweLookupError, match=r"_words.py was changed since this prompt loaded"):
             dpu.run("Trial", how=["well"])
+        copy.write_text(f"{good[1]}# changed")
+        assert dpu.wait(first).state == "failed"
+        (unit,) = units_of(context, job)
+        assert "The recipe awe_user._words is not the one that was submitted" in unit.error
+        copy.write_text(good[1])
+        first = dpu.rerun_failed(first)
         assert dpu.wait(first).state == "done"
         assert "hello from 0" in "\n".join(dpu.get_logs(first))
+        second = dpu.rerun_failed(second)
         assert dpu.wait(second).state == "failed"
-        DpuHome().stop()
-        copy.write_text(good + "# changed")
-        again = dpu.rerun_failed(second)
-        assert dpu.wait(again).state == "failed"
-        (unit,) = units_of(context, find_job(context, again))
-        assert "not the one that was submitted" in unit.error
+        for checksum, text in zip((own, helper), good, strict=True):
+            copy = home / "dpu" / "spool" / f"{checksum}.py"
+            # The workers have loaded the right one: what they have is what counts.
+            copy.write_text(f"{text}# changed")
+        job = find_job(context, second)
+        _forget_what_is_loaded()
+        with pytest.raises(AweLookupError, match="not the one that was submitted"):
+            load_recipe(job.modules[0], own, {"awe_user._words": helper}, copy.parent)
     finally:
-        file.write_text(good)
-        copy.write_text(good)
-        DpuHome().stop()
+        for file, checksum, text in zip(files, (own, helper), good, strict=True):
+            file.write_text(text)
+            (home / "dpu" / "spool" / f"{checksum}.py").write_text(text)
+    cls = load_recipe(job.modules[0], own, {"awe_user._words": helper}, copy.parent)
+    assert helpers_of(sys.modules[cls.__module__]) == {"awe_user._words": helper}
+    DpuHome().stop()
+
+
+def _forget_what_is_loaded():
+    sys.modules["awe_user._words"].__awe_checksum__ = "another"
 
 
 def test_lpu_has_the_same_calls_in_this_process(context, sheets, capsys, tmp_path, monkeypatch):
@@ -214,26 +291,32 @@ def test_jobs_and_the_pool_belong_to_their_user(dpu, context):
     """Another user of the store sees no jobs, and does not use the DPU of somebody else."""
     job = dpu.run("Trial", how=["well"], commit=True)
     dpu.wait(job)
-    seen = _awe("-c", "print(dpu.get_jobids())", AWE_USER="bob")
-    assert seen.stdout.strip() == "[]", seen.stderr
-    refused = _awe("-c", "dpu.run('Trial', how=['well'])", AWE_USER="bob")
-    assert _awe("-c", "print(dpu.get_jobids())", AWE_USER="bob").stdout.strip() == "[]"
+    code = (
+        "print(dpu.get_jobids())\ntry:\n    dpu.run('Trial', how=['well'])\n"
+        "finally:\n    print(dpu.get_jobids())"
+    )
+    refused = _awe("-c", code, AWE_USER="bob")
+    assert refused.stdout.split() == ["[]", "[]"], refused.stderr
     assert refused.returncode == 2
     assert "works for ada on" in refused.stderr
     assert "awe dpu stop" in refused.stderr
 
 
+@pytest.mark.heavy
 def test_awe_dpu_in_a_shell(context, home):
     """Start, status and stop, with an exit status that tells whether it runs."""
     DpuHome().stop()
-    absent = _awe("dpu", "status")
-    assert absent.returncode == 1
-    assert "The DPU is not running" in absent.stdout
     started = _awe("dpu", "start", "--workers", "1")
     assert started.returncode == 0, started.stderr
     assert ", 1 workers" in started.stdout
     assert _awe("dpu", "status").returncode == 0
+    assert "It ran already" in _awe("dpu", "start", "--workers", "2").stdout
+    refused = _awe("dpu", "start", "--workers", "0")
+    assert refused.returncode != 0
+    assert "at least 1 worker, not 0" in refused.stderr
     stopped = _awe("dpu", "stop")
     assert "was stopped" in stopped.stdout
     assert DpuHome().running() is None
-    assert "No DPU runs" in _awe("dpu", "stop").stdout
+    absent = _awe("dpu", "status")
+    assert absent.returncode == 1
+    assert "The DPU is not running" in absent.stdout

@@ -16,12 +16,14 @@ import pytest
 from awe.recipes.IngestTask import IngestTask
 
 from awe.base.errors import AweValueError
-from awe.dpu.cluster import check_address
+from awe.dpu import work
+from awe.dpu.cluster import DaskPool, check_address
 from awe.dpu.control import DpuHome
 from awe.dpu.jobs import find_job, units_of
 from awe.dpu.local import LocalProcessor
 from awe.simulate import simulate_night
-from awe.store.storage import connect_postgresql
+from awe.store.lock import AdvisoryLock
+from awe.store.storage import StoreError, connect_postgresql
 from awe.store.verify import verify
 
 CHAIN = "Bias>DomeFlat>TwilightFlat>MasterFlat>Reduce"
@@ -107,14 +109,15 @@ def _dask_cluster(folder):
     finally:
         for process in reversed(started):
             process.terminate()
-        for process in started:
-            # Once its units have run, a worker may wait for their processes for ever.
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
+        try:
+            # Workers too, although they have children of their own.
+            for process in started:
+                process.wait(20)
+        finally:
+            for process in started:
                 process.kill()
                 process.wait()
-        log.close()
+            log.close()
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,7 @@ def settings(cluster, home):
         patch.setenv("AWE_DPU_EXECUTOR", "dask")
         patch.setenv("AWE_DPU_SCHEDULER", cluster[1])
         yield
+        # Before its cluster and its store.
         DpuHome(home / "dpu").stop()
 
 
@@ -140,6 +144,37 @@ def context(settings, session_of):
     """Give the context of a prompt on the cluster."""
     with session_of() as opened:
         yield opened
+
+
+@pytest.mark.heavy
+def test_nobody_waits_for_the_lock_of_the_database_for_ever(cluster, context):
+    """A commit says who holds it; a worker that is to be killed is killed all the same."""
+    url = cluster[0]
+    with AdvisoryLock(url).held():
+        began = time.monotonic()
+        with (
+            pytest.raises(StoreError, match=r"for 0\.3 s; nothing was stored"),
+            AdvisoryLock(url, 0.3).held(),
+        ):
+            pytest.fail("it was held")
+        assert 0.3 <= time.monotonic() - began < 3
+        began = time.monotonic()
+        with work.outside_of_commits("", {"AWE_STORE": url}):
+            assert time.monotonic() - began < 2
+    with AdvisoryLock(url, 0.3).held():
+        pass
+
+
+@pytest.mark.heavy
+def test_cluster_on_this_machine_has_as_many_workers_as_are_wanted(home):
+    """Not as many as there are processors."""
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    pool = DaskPool("", 3, abs, (1,), contextlib.nullcontext)
+    try:
+        assert pool.size == 3
+        assert pool.submit(abs, -1).result(30) == 1
+    finally:
+        pool.shutdown()
 
 
 @pytest.mark.heavy

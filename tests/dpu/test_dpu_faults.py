@@ -1,6 +1,8 @@
 """What goes wrong on the pool: nothing is lost, stored twice or half-stored."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -8,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from awe.dpu import processor
 from awe.dpu.control import DpuError, DpuHome
 from awe.dpu.jobs import find_job, units_of
+from awe.dpu.processor import Processor
 
 
 def _states(context, number):
@@ -24,6 +28,10 @@ def test_killed_worker_is_replaced_and_its_unit_done_once(dpu, context, marks, s
     assert sheets() == [0, 1, 2, 3]
     units = units_of(context, find_job(context, job))
     assert [unit.attempt for unit in units] == [1, 2, 1, 1]
+    here = socket.gethostname()
+    began = (marks / "1").read_text().split()
+    assert len(set(began)) == 2
+    assert units[1].worker == f"{here}:{began[1]}"
     assert "killed by SIGKILL" in "\n".join(dpu.get_logs(job))
     no_trace(context)
 
@@ -127,32 +135,95 @@ def test_prompt_that_closes_leaves_the_job_running(dpu, context, home, sheets, u
 
 
 def test_stopped_dpu_queues_what_ran(dpu, context, marks, sheets, until, no_trace, is_alive):
-    """`awe dpu stop` ends cleanly; the next start goes on."""
-    job = dpu.run("Trial", how=["sleep_first", "well"], marks=str(marks), commit=True)
+    """`awe dpu stop` ends cleanly; the next start goes on, and what it stopped is no loss."""
+    job = dpu.run("Trial", how=["sleep_and_die", "well"], marks=str(marks), commit=True)
     worker = int(until(lambda: (marks / "0").read_text()))
     until(lambda: sheets() == [1])
     assert DpuHome().stop()
     assert not is_alive(worker)
     assert _states(context, job) == ["queued", "done"]
+    (unit, _) = units_of(context, find_job(context, job))
+    # As after many stops.
+    unit.attempt = 20
+    unit.commit()
     assert dpu.wait(job).state == "done"
+    context.refresh()
+    assert (unit.attempt, unit.losses) == (22, 1)
     assert sheets() == [0, 1]
     no_trace(context)
 
 
+@pytest.mark.parametrize("moment", ["die_staging", "die_storing"])
+def test_worker_that_is_killed_while_it_stores_leaves_nothing(
+    dpu, context, marks, sheets, no_trace, moment
+):  # fmt: skip
+    """While the file is copied, and when it lies in its place but the commit has not landed."""
+    job = dpu.run("Trial", how=[moment, "well"], marks=str(marks), commit=True)
+    assert dpu.wait(job).state == "done"
+    assert sheets() == [0, 1]
+    units = units_of(context, find_job(context, job))
+    assert [unit.attempt for unit in units] == [2, 1]
+    no_trace(context)
+
+
+def test_database_that_is_full_stores_nothing_of_the_unit(
+    dpu, context, sheets, capsys, no_trace
+):  # fmt: skip
+    """The file has been moved in already: it goes, the unit fails, the others are stored."""
+    job = dpu.run("Trial", how=["full_store", "well"], commit=True)
+    assert dpu.wait(job).state == "failed"
+    assert "database or disk is full" in capsys.readouterr().out
+    assert _states(context, job) == ["failed", "done"]
+    assert sheets() == [1]
+    no_trace(context)
+
+
+@pytest.mark.heavy
+def test_workers_that_cannot_start_are_told(dpu, context, sheets, tmp_path, monkeypatch):
+    """The DPU ends and says why; the job is kept, and done once it is mended."""
+    (tmp_path / "odd_opener.py").write_text(
+        "import multiprocessing, os, signal\n"
+        "from awe.prompt import namespace\n"
+        "def open_session():\n"
+        "    if multiprocessing.parent_process() is not None:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return namespace.open_session()\n"
+    )
+    DpuHome().stop()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(processor, "_MOST_RESTARTS", 1)
+    odd = Processor("odd_opener:open_session")
+    job = odd.run("Trial", how=["well"], commit=True)
+    with pytest.raises(DpuError, match=r"\d workers .* killed by SIGKILL while it loaded"):
+        odd.wait(job)
+    monkeypatch.undo()
+    assert _states(context, job) == ["queued"]
+    assert dpu.wait(job).state == "done"
+    assert sheets() == [0]
+
+
+@pytest.mark.heavy
 def test_cancel_while_no_dpu_runs_is_heard_at_the_next_start(
     dpu, context, marks, until, kill, sheets
 ):  # fmt: skip
     """What ran then is cancelled, not run again; what stores nothing leaves nothing."""
-    job = dpu.run("Trial", how=["sleep", "sleep"], marks=str(marks))
-    until(lambda: (marks / "0").read_text() and (marks / "1").read_text())
+    job = dpu.run("Trial", how=["well", "sleep", "sleep", "well"], marks=str(marks))
+    until(lambda: (marks / "1").read_text() and (marks / "2").read_text())
+    folder = Path(find_job(context, job).folder)
+    assert list(folder.glob("scratch/*/*"))
     kill(DpuHome().running().pid)
     until(lambda: DpuHome().running() is None)
     dpu.cancel_job(job)
-    assert dpu.wait(job).counts == {"cancelled": 2}
+    assert dpu.wait(job).counts == {"done": 1, "cancelled": 3}
     other = dpu.run("Trial", how=["well"], commit=True)
     assert dpu.wait(other).state == "done"
-    assert _states(context, job) == ["cancelled", "cancelled"]
-    assert not list(Path(find_job(context, job).folder).glob("made/*"))
+    assert _states(context, job) == ["done", "cancelled", "cancelled", "queued"]
+    assert not (marks / "3").exists()
+    assert (marks / "1").read_text().count("\n") == 1
+    # What was done before stays to be had; of what was stopped nothing is left.
+    assert [sheet.number for sheet in dpu.get_job_result(job)] == [0]
+    assert len(list(folder.glob("made/*.parcel"))) == 1
+    assert not list(folder.glob("scratch/*/*"))
 
 
 def test_files_are_left_where_the_user_wants_them(dpu, tmp_path, sheets):
@@ -164,6 +235,7 @@ def test_files_are_left_where_the_user_wants_them(dpu, tmp_path, sheets):
     assert [p.name for p in wanted.iterdir()] == [sheet.filename]
 
 
+@pytest.mark.heavy
 def test_dpu_that_ends_again_and_again_is_told(dpu, context, monkeypatch):
     """`wait` does not start it for ever; the end of its log tells why."""
     DpuHome().stop()
@@ -174,3 +246,34 @@ def test_dpu_that_ends_again_and_again_is_told(dpu, context, monkeypatch):
         dpu.wait(job)
     monkeypatch.undo()
     assert dpu.wait(job).state == "done"
+
+
+@pytest.mark.heavy
+def test_dpu_whose_folder_was_removed_ends(tmp_path, until, is_alive):
+    """Nobody can find it any more; its workers end with it, whatever they do."""
+    home = tmp_path / "home"
+    (home / "recipes").mkdir(parents=True)
+    (home / "recipes" / "trials.py").write_text(
+        "import os, time\nfrom pathlib import Path\nfrom awe.process import Argument, Task, Unit\n"
+        "class StuckTask(Task):\n"
+        '    arguments = (Argument("marks", "where"),)\n'
+        "    def units(self):\n        return [Unit(str(i), {'i': i}) for i in range(2)]\n"
+        "    def make(self, unit, folder):\n"
+        "        Path(self.marks, str(unit.inputs['i'])).write_text(str(os.getpid()))\n"
+        "        while True:\n"
+        "            try:\n                time.sleep(1000)\n"
+        "            except KeyboardInterrupt:\n                continue\n"
+    )
+    awe = Path(sys.executable).parent / "awe"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWE_")}
+    done = subprocess.run(
+        [awe, "-c", f"dpu.run('Stuck', marks={str(tmp_path)!r})"], capture_output=True, text=True,
+        timeout=60, check=False, env={**kept, "AWE_HOME": str(home), "AWE_DPU_WORKERS": "2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    workers = [int(until(lambda i=i: (tmp_path / str(i)).read_text(), 60)) for i in range(2)]
+    pid = DpuHome(home / "dpu").running().pid
+    assert all(map(is_alive, [pid, *workers]))
+    shutil.rmtree(home)
+    until(lambda: not any(map(is_alive, [pid, *workers])), 30)
+    assert not home.exists()

@@ -9,7 +9,7 @@ import pytest
 
 from awe.dpu import work
 from awe.dpu.jobs import find_job, units_of
-from awe.dpu.server import spec_of
+from awe.dpu.specs import spec_of
 
 _TAKE = """
 from awe.dpu.jobs import DpuJob, DpuUnit

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from awe.base.errors import AweTypeError
-from awe.dpu import values
+from awe.dpu import values, waiting, work
 from awe.dpu.logs import JobLog
 from awe.dpu.schedule import JobSchedule
 
@@ -75,6 +75,23 @@ def test_failure_blocks_its_own_filter_and_what_hangs_on_it():
     assert _ready(schedule) == [4, 5]
     schedule.ended(masters[1], "done")
     assert [(u.number, c.number) for u, c in schedule.open()] == [(6, 0)]
+
+
+def test_units_of_a_ccd_follow_each_other_where_a_step_needs_itself():
+    """The second finds what the first has made; another CCD does not wait."""
+    units = [_unit(0, 0, "A"), _unit(1, 0, "A"), _unit(2, 0, "B")]
+    schedule = JobSchedule([[0]])
+    schedule.add(units)
+    assert schedule.open() == []
+    assert _ready(schedule) == [0, 2]
+    schedule.give_back(units[0])
+    assert _ready(schedule) == [0]
+    schedule.ended(units[0], "failed")
+    assert schedule.open() == []
+    assert _ready(schedule) == [1]
+    schedule.ended(units[1], "done")
+    schedule.ended(units[2], "done")
+    assert schedule.is_over
 
 
 def test_units_found_on_the_way_are_waited_for():
@@ -182,3 +199,96 @@ def test_parcels_keep_links_records_and_identity(context, tmp_path):
     del copy
     assert parcels.unpack(data)[0].is_committed
     assert sheet_class[object_id].number == 3
+
+
+def test_step_of_all_ccds_has_what_was_made_of_each(context, tmp_path):
+    """One of a CCD has that of its own, and what belongs to none."""
+    from awe.dpu.jobs import DpuJob, DpuUnit
+    from awe.dpu.parcels import made_by, write_parcel
+    from awe.store.registry import find_class
+
+    folder = tmp_path / "job"
+    job = DpuJob(number=900, sequence="Trial>Print", folder=str(folder))
+    units = [DpuUnit(job=job, number=i, step=0, group=group, state="done", attempt=1)
+             for i, group in enumerate(("A", "B", ""))]  # fmt: skip
+    record = DpuUnit(job=job, number=3, step=1)
+    sheets = [find_class("Sheet")(number=unit.number) for unit in units]
+    for unit, sheet in zip(units, sheets, strict=True):
+        unit.results = [f"Sheet {sheet.object_id}"]
+        write_parcel(folder, made_by(unit.object_id, 1), [sheet])
+    context.commit(job, *units, record)
+    spec = {"folder": str(folder), "stores": False, "step": 1, "needs": [0]}
+    found = {group: work._made_before({**spec, "group": group}, record) for group in ("", "A")}
+    assert [sheet.number for sheet in found[""]] == [0, 1, 2]
+    assert [sheet.number for sheet in found["A"]] == [0, 2]
+    context.delete([record, *units, job], why="tried")
+
+
+def test_log_on_a_full_disk_stops_no_work(capfd):
+    """The lines go to where the process itself reports."""
+    JobLog("/dev/full").add("unit", "it went on")
+    assert "No space left" in (text := capfd.readouterr().err)
+    assert "unit | it went on" in text
+
+
+def test_attempt_is_begun_by_one_process_only(tmp_path):
+    """A cluster that gives it to another worker by itself hears that the first was lost."""
+    spec = {"folder": str(tmp_path), "scratch": str(tmp_path / "scratch" / "unit-1"),
+            "recipe": "Trial", "label": "unit"}  # fmt: skip
+    (tmp_path / "scratch" / "unit-1").mkdir(parents=True)
+    outcome = work.run_unit(spec)
+    assert (outcome["state"], outcome["died"]) == ("lost", True)
+
+
+class _Desk:
+    """Where the DPU leaves the sign that something has changed."""
+
+    news = 0
+    runs = True
+
+    def news_at(self):
+        return self.news
+
+    def running(self):
+        return self.runs
+
+
+def test_store_is_asked_only_when_something_may_have_changed(monkeypatch):
+    """At once the first time, then when there is news, and seldom without."""
+    clock = [0.0]
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(waiting.time, "thread_time", lambda: 0.0)
+    desk = _Desk()
+    waits = waiting.Waiting(desk)
+
+    def asked(seconds):
+        count = 0
+        for _ in range(round(seconds / 0.05)):
+            count += waits.is_due()
+            clock[0] += 0.05
+        return count
+
+    assert waits.is_due()
+    assert asked(4.9) == 0
+    assert asked(20) in (4, 5)
+    desk.news += 1
+    assert asked(1) == 1
+    desk.runs = None
+    assert waits.is_due()
+
+
+def test_what_costs_much_is_asked_seldom(monkeypatch):
+    """Asking takes at most a tenth of a processor."""
+    clock = [0.0, 0.0]
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(waiting.time, "thread_time", lambda: clock[1])
+    desk = _Desk()
+    waits = waiting.Waiting(desk)
+    count = 0
+    while clock[0] < 20:
+        desk.news += 1
+        if waits.is_due():
+            count += 1
+            clock[1] += 0.2
+        clock[0] += 0.05
+    assert count <= 11

@@ -7,7 +7,8 @@ from concurrent.futures import BrokenExecutor, CancelledError
 
 import pytest
 
-from awe.dpu.pool import CallStopped, TimeLimitReached, WorkerDied, WorkerPool
+from awe.dpu.executor import CallStopped, TimeLimitReached, WorkerDied
+from awe.dpu.pool import WorkerPool
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,27 @@ def test_worker_that_dies_is_replaced(pool):
         pool.submit(os._exit, 3).result(20)
     with pytest.raises(WorkerDied, match="SIGKILL"):
         pool.submit(_kill_self).result(20)
-    assert len({pool.submit(os.getpid).result(20) for _ in range(8)}) in (1, 2)
+    pids = _both(pool)
+    with pytest.raises(WorkerDied) as caught:
+        pool.submit(os._exit, 3).result(20)
+    pid = int(caught.value.worker.rpartition(":")[2])
+    assert pid in pids
+    # The other one is still there, and another has taken the place of the dead one.
+    assert _both(pool) & pids == pids - {pid}
+
+
+def _both(pool):
+    """Give the processes of both workers."""
+    found = set()
+    while len(found) < 2:
+        naps = [pool.submit(_nap) for _ in range(2)]
+        found |= {nap.result(20) for nap in naps}
+    return found
+
+
+def _nap():
+    time.sleep(0.1)
+    return os.getpid()
 
 
 def _kill_self():
@@ -80,6 +101,14 @@ def test_workers_that_cannot_open_break_the_pool():
     """The reason reaches whoever submitted."""
     broken = WorkerPool(1, divmod, (1, 0))
     with pytest.raises(BrokenExecutor, match="ZeroDivisionError"):
+        broken.submit(abs, 1).result(30)
+    broken.shutdown()
+
+
+def test_workers_that_are_killed_while_they_start_are_not_replaced_for_ever():
+    """After three of them the pool says what happened."""
+    broken = WorkerPool(2, _kill_self)
+    with pytest.raises(BrokenExecutor, match=r"3 workers .* killed by SIGKILL while it loaded"):
         broken.submit(abs, 1).result(30)
     broken.shutdown()
 

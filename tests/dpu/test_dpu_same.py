@@ -1,10 +1,8 @@
 """One recipe, three places: execute(), lpu.run and dpu.run give the same pixels and lineage."""
 
-import numpy as np
 import pytest
 from awe.recipes.BiasTask import BiasTask
 from awe.recipes.DomeFlatTask import DomeFlatTask
-from awe.recipes.IngestTask import IngestTask
 from awe.recipes.MasterFlatTask import MasterFlatTask
 from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
@@ -12,53 +10,18 @@ from awe.recipes.TwilightFlatTask import TwilightFlatTask
 from awe.base.errors import AweError
 from awe.dpu.jobs import find_job, units_of
 from awe.dpu.local import LocalProcessor
-from awe.model import MasterFlatFrame, RawBiasFrame, ReadNoise, ReducedScienceFrame
-from awe.simulate import simulate_night
+from awe.model import (
+    MasterFlatFrame,
+    RawBiasFrame,
+    ReducedScienceFrame,
+)
 
 CHAIN = "Bias>DomeFlat>TwilightFlat>MasterFlat>Reduce"
 TASKS = (BiasTask, DomeFlatTask, TwilightFlatTask, MasterFlatTask, ReduceTask)
 
 
-@pytest.fixture(scope="module")
-def night(context, tmp_path_factory):
-    """Give the store with the raw frames of a night of two small CCDs."""
-    folder = tmp_path_factory.mktemp("night")
-    simulate_night(folder, ccds=2, biases=3, domes=2, twilights=2, exposures=1)
-    IngestTask(paths=[folder], commit=True).execute()
-    return context
-
-
-def _told(product):
-    """Give what must not depend on where a product was made."""
-    return {
-        "key": product.content_key,
-        "kernel": product.kernel,
-        "origins": product.parameter_origins,
-        "overridden": product.overridden_inputs,
-        "not done": product.steps_not_done,
-        "flags": product.quality_flags,
-        "chip": product.chip.name,
-        "lineage": sorted(
-            (type(o).__name__, getattr(o, "content_key", None) or getattr(o, "sha256", ""))
-            for o in product.lineage().objects()
-        ),
-    }
-
-
-def _same(first, *others):
-    # A read noise that is there already serves, and is not made again.
-    first, *others = [
-        [p for p in made if not isinstance(p, ReadNoise)] for made in (first, *others)
-    ]
-    for other in others:
-        assert len(first) == len(other) > 0
-        for one in first:
-            (twin,) = [o for o in other if type(o) is type(one) and o.chip is one.chip]
-            assert _told(one) == _told(twin)
-            np.testing.assert_array_equal(one.data, twin.data)
-
-
-def test_bias_is_the_same_wherever_it_is_made(night, dpu):
+@pytest.mark.heavy
+def test_bias_is_the_same_wherever_it_is_made(night, dpu, same):
     """Same arguments, same products: committed or not."""
     arguments = {"instrument": "OMEGACAM", "chip": "ESO_CCD_#65"}
     lpu = LocalProcessor()
@@ -68,7 +31,7 @@ def test_bias_is_the_same_wherever_it_is_made(night, dpu):
     dpu.wait(job)
     dry = dpu.run("Bias", **arguments)
     dpu.wait(dry)
-    _same(here, local, dpu.get_job_result(job), dpu.get_job_result(dry))
+    same(here, local, dpu.get_job_result(job), dpu.get_job_result(dry))
     names = [raw.filename for raw in RawBiasFrame.chip.name == "ESO_CCD_#65"]
     job = dpu.run("Bias", instrument="OMEGACAM", raw_filenames=names, validity="forever")
     dpu.wait(job)
@@ -86,8 +49,25 @@ def test_missing_calibration_is_refused_unless_the_chain_makes_it(night, dpu):
     assert dpu.get_jobids() == before
 
 
+def test_plan_tells_what_a_chain_would_do_and_queues_nothing(night, dpu):
+    """What earlier steps will make counts for later ones; the local twin says the same."""
+    before = dpu.get_jobids()
+    plan = dpu.run(CHAIN, instrument="OMEGACAM", plan=True)
+    assert dpu.get_jobids() == before
+    assert {planned.action for planned in plan} == {"make"}
+    assert [p.task for p in plan].count("Reduce") == 2
+    assert "to be made" in repr(plan)
+    twin = LocalProcessor().run(CHAIN, instrument="OMEGACAM", plan=True)
+    assert [(p.task, p.label, p.action) for p in twin] == [
+        (p.task, p.label, p.action) for p in plan
+    ]
+    # Without the steps that make them the calibrations are missing, and that is told, not raised.
+    alone = dpu.run("Reduce", instrument="OMEGACAM", plan=True)
+    assert {planned.action for planned in alone} == {"missing"}
+
+
 @pytest.mark.heavy
-def test_chain_is_the_same_wherever_it_is_made(night, dpu):
+def test_chain_is_the_same_wherever_it_is_made(night, dpu, same):
     """From raw to reduced; without commit as well, and nothing is stored then."""
     here = [p for task in TASKS
             for p in task(instrument="OMEGACAM", commit=True, folder=None).execute()]  # fmt: skip
@@ -97,14 +77,14 @@ def test_chain_is_the_same_wherever_it_is_made(night, dpu):
     job = dpu.run(CHAIN, **arguments)
     assert dpu.wait(job).state == "done"
     made = dpu.get_job_result(job)
-    _same(here, local, made)
+    same(here, local, made)
     count = len(ReducedScienceFrame.select_all()), len(MasterFlatFrame.select_all())
     dry = dpu.run(CHAIN, instrument="OMEGACAM")
     assert dpu.wait(dry).state == "done"
     night.refresh()
     assert (len(ReducedScienceFrame.select_all()), len(MasterFlatFrame.select_all())) == count
     uncommitted = dpu.get_job_result(dry)
-    _same(here, uncommitted)
+    same(here, uncommitted)
     reduced = uncommitted[-1]
     assert reduced.flat in uncommitted
     assert reduced.flat.domeflat in uncommitted

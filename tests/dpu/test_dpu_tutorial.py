@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from awe.dpu.control import DpuHome
-
 _CALIBRATE = "Bias>DomeFlat>TwilightFlat>MasterFlat"
 
 
@@ -23,7 +21,7 @@ tools = _prompt_tools()
 
 
 @pytest.fixture
-def typed(tmp_path):
+def typed(tmp_path, dpu_that_ends):
     """Give a function that types lines at a prompt in a fresh AWE_HOME, and one for `awe -c`."""
     home = tmp_path / "home"
     home.mkdir()
@@ -50,10 +48,10 @@ def typed(tmp_path):
 
         return prompt, enter
 
-    yield awe, open_one
-    for prompt in opened:
-        prompt.child.close(force=True)
-    DpuHome(home / "dpu").stop()
+    with dpu_that_ends(home):
+        yield awe, open_one
+        for prompt in opened:
+            prompt.child.close(force=True)
 
 
 @pytest.mark.heavy
@@ -108,11 +106,15 @@ def test_wait_shows_progress_and_an_interrupt_leaves_the_job(typed, tmp_path):
         "import time\nfrom awe.process import Task, Unit\n\n\nclass NapTask(Task):\n"
         '    """Sleep."""\n\n'
         "    def units(self):\n        return [Unit(str(i), {}) for i in range(8)]\n\n"
-        "    def make(self, unit, folder):\n        time.sleep(0.7)\n        return []\n"
+        "    def make(self, unit, folder):\n"
+        "        time.sleep(4 if unit.label in '01' else 0.7)\n        return []\n"
     )
     prompt, enter = open_one()
     enter("dpu.run('Nap')")
     prompt.child.send("dpu.wait()\r")
+    text = prompt.read(ready=lambda t: "Job 1 [." in t, timeout=30)
+    assert "0/8" in text
+    assert "so far" in text
     text = prompt.read(ready=lambda t: "Job 1 [#" in t, timeout=30)
     assert "left" in text
     prompt.child.send("\x03")

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from awe.dpu.control import DpuHome
 from awe.dpu.processor import Processor
 from awe.prompt import namespace, users
 from awe.services.desk import PageDesk
@@ -99,7 +98,7 @@ class TrialTask(Task):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory, dpu_that_ends):
     """Give a fresh AWE_HOME with recipes, whose DPU has one worker and ends with the tests."""
     top = tmp_path_factory.mktemp("services")
     folder = top / "home"
@@ -113,9 +112,8 @@ def home(tmp_path_factory):
         patch.setenv("AWE_USER", "ada")
         patch.setenv("AWE_DPU_WORKERS", "1")
         patch.setenv("MPLBACKEND", "agg")
-        yield folder
-        PageDesk().stop()
-        DpuHome().stop()
+        with dpu_that_ends(folder):
+            yield folder
 
 
 def awe_command(*arguments, **more):

@@ -6,10 +6,13 @@ import re
 import struct
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from awe.dpu.jobs import find_job, units_of
+from awe.services.jobs_shown import jobs_shown
+from awe.store.query import Query
 
 HTML = "<img src=x onerror=\"alert(1)\"> <script>alert('2')</script> &amp;"
 
@@ -237,3 +240,28 @@ def test_the_units_of_a_large_job_come_in_pages(client, dpu, gate):
     assert "1000 cancelled" in client.ask(f"/jobs/{job}").text
     assert "page 1 of 10" in client.ask(f"/jobs/{job}?state=cancelled").text
     dpu.wait(job)
+
+
+@pytest.mark.parametrize("number", ["²", "٣", "-1", "9" * 30, "x", ""])
+def test_numbers_that_are_none_are_no_trouble(client, number):
+    """Whatever stands in an address or a header, the page answers."""
+    said = quote(number)
+    assert client.ask(f"/?page={said}").status == 200
+    assert client.ask(f"/jobs/{said}").status == 404
+    assert client.ask(f"/jobs/{said}/log").status == 404
+    assert client.ask(f"/jobs/{said}/events?from={said}").status == 404
+    assert client.ask(f"/products/{said}/{said}?unit={said}").status == 404
+
+
+def test_page_shows_the_jobs_of_its_own_user(context, dpu):
+    """Whatever others may publish."""
+    dpu.wait(dpu.run("Trial", how=["well"], commit=True))
+    number = dpu.get_jobids()[-1]
+    mine = jobs_shown(context, 1)
+    assert number in [job.status.number for job in mine["over"]]
+    asked = []
+    real = Query.user_only
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Query, "user_only", lambda query: asked.append(query) or real(query))
+        jobs_shown(context, 1)
+    assert len(asked) == 2
