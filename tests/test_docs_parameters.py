@@ -20,7 +20,7 @@ _CLASSES = (
     "ReadNoise", "BiasFrame", "DarkFrame", "HotPixelMap", "GainLinearity", "DomeFlatFrame",
     "ColdPixelMap", "TwilightFlatFrame", "MasterFlatFrame", "NightSkyFlatFrame", "FringeFrame",
     "IlluminationCorrection", "IlluminationCorrectionFrame", "ReducedScienceFrame", "WeightFrame",
-    "SaturatedPixelMap", "CosmicMap", "SatelliteMap",
+    "SaturatedPixelMap", "CosmicMap", "SatelliteMap", "ProcessedExposure",
 )  # fmt: skip
 _WIDTH = 118
 _NIGHTS = ("VALID_NIGHTS_BEFORE", "VALID_NIGHTS_AFTER")
@@ -30,7 +30,7 @@ _HEADER = ("DATE_OBS", "night", "EXPTIME", "OBJECT", "AIRMSTRT", "AIRMEND")
 
 def _columns(cells, widths, text):
     """Give a line of a table of text, whose last column is wrapped."""
-    head = "".join(f"{c:<{w}}" for c, w in zip(cells, widths, strict=True))
+    head = "".join(f"{c:<{w - 1}} " for c, w in zip(cells, widths, strict=True))
     indent = sum(widths)
     lines = textwrap.wrap(text, _WIDTH - indent) or [""]
     return [(head + lines[0]).rstrip(), *(" " * indent + line for line in lines[1:])]

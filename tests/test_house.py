@@ -18,7 +18,7 @@ _PUBLIC = (
     "awe.recipes.MasterFlatTask", "awe.recipes.ReduceTask", "awe.recipes.ReadNoiseTask",
     "awe.recipes.HotPixelsTask", "awe.recipes.ColdPixelsTask", "awe.recipes.GainTask",
     "awe.recipes.DarkTask", "awe.recipes.NightSkyFlatTask", "awe.recipes.FringeFlatTask",
-    "awe.recipes.IlluminationCorrectionTask",
+    "awe.recipes.IlluminationCorrectionTask", "awe.recipes.ProcessExposureTask",
 )  # fmt: skip
 
 

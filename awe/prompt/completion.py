@@ -1,6 +1,7 @@
 """What TAB offers: attributes through links, and the values that exist."""
 
 import re
+import sys
 
 from awe.base.errors import AweError
 from awe.process import Task
@@ -19,7 +20,7 @@ _DOTTED = rf"{_NAME}(?:\.{_NAME})*"
 _TEXT = r"(?P<quote>['\"])(?P<typed>(?:(?!(?P=quote))[^\n])*)$"
 _ATTRIBUTE = re.compile(rf"(?<![\w.)\]'\"])(?P<owner>{_DOTTED})\.(?P<typed>\w*)$")
 _COMPARED = re.compile(rf"(?P<term>{_DOTTED})\s*[=!]=\s*{_TEXT}")
-_EARLIER = r"(?:['\"][^'\"\n]*['\"]\s*,\s*)*"
+_EARLIER = r"(?:(?:['\"][^'\"\n]*['\"]|[\w.]+)\s*,\s*)*"
 _LISTED = re.compile(
     rf"(?P<term>{_DOTTED})\.(?:in_\(\s*[\[(]\s*{_EARLIER}|like\(\s*|between\(\s*){_TEXT}"
 )
@@ -28,9 +29,11 @@ _ARGUMENT = re.compile(
     rf"(?:[\[(]\s*{_EARLIER})?{_TEXT}"
 )
 _NAMED = re.compile(
-    rf"(?P<query>[\w)])\.(?:max|min|order_by|stats|table)\(\s*{_EARLIER}"
-    r"(?P<quote>['\"])-?(?P<typed>[\w.]*)$"
+    rf"(?P<query>[\w)])\.(?:hist|max|min|order_by|plot|sky|stats|table|values)\(\s*{_EARLIER}"
+    r"(?:(?:by|dec|ra)\s*=\s*)?(?P<quote>['\"])-?(?P<typed>[\w.]*)$"
 )
+_EXPLAINED = re.compile(rf"(?P<owner>{_DOTTED})\.explain\(\s*{_TEXT}")
+_SEQUENCE = re.compile(rf"\b(?:Pars|dpu\.run|lpu\.run)\(\s*{_TEXT}")
 _PROJECT = re.compile(rf"\bcontext\.(?:set_project|find_project)\(\s*{_TEXT}")
 _IN_BRACES = re.compile(r"\b[rR]?[fF][rR]?(?P<quote>['\"])(?:(?!(?P=quote)).)*\{[^{}]*$")
 # IPython's offers of names; those of files are wanted inside quotes that we know nothing of.
@@ -120,14 +123,17 @@ class Completer:
                 context.session.end()
 
     def _complete(self, text):
-        for pattern, values in (
-            (_COMPARED, self._compared),
-            (_LISTED, self._compared),
-            (_PROJECT, self._projects),
-            (_ARGUMENT, self._argument),
-            (_NAMED, self._named),
+        plain = _without_groups(text)
+        for pattern, source, values in (
+            (_COMPARED, text, self._compared),
+            (_LISTED, plain, self._compared),
+            (_PROJECT, text, self._projects),
+            (_SEQUENCE, text, self._sequences),
+            (_EXPLAINED, text, self._explained),
+            (_ARGUMENT, plain, self._argument),
+            (_NAMED, plain, lambda match: self._named(match, text)),
         ):
-            match = pattern.search(text)
+            match = pattern.search(source)
             words = None if match is None else values(match)
             if words is not None:
                 typed = match["typed"]
@@ -150,13 +156,26 @@ class Completer:
     def _projects(self, match):
         return sorted(project.name for project in current.context().projects())
 
+    def _explained(self, match):
+        """Give the calibrations of which an object tells why they are chosen."""
+        owner = self._resolve(match["owner"])
+        names = getattr(owner, "calibration_names", None) if isinstance(owner, DBObject) else None
+        return None if names is None else names()
+
+    def _sequences(self, match):
+        """Give the recipes that may come next in a sequence."""
+        from awe.recipes import identifiers
+
+        before = match["typed"].rpartition(">")
+        return [f"{before[0]}{before[1]}{name}" for name in identifiers()]
+
     def _argument(self, match):
         owner, _, method = match["call"].rpartition(".")
         cls = self._resolve(owner) if method in ("select", "get", "get_or_create") else None
         if isinstance(cls, DBMeta):
             return selectable(cls, match["name"], match["typed"])
         task = self._resolve(match["call"])
-        if isinstance(task, type) and issubclass(task, Task):
+        if isinstance(task, type) and issubclass(task, (Task, *_of_pars("Pars"))):
             return self._task_argument(task, match["name"], match["typed"])
         return None
 
@@ -176,9 +195,9 @@ class Completer:
             return None
         return values_behind(path_of(cls, "name"), typed)
 
-    def _named(self, match):
+    def _named(self, match, text):
         """Give the attributes, also behind links, that a query's method may name."""
-        cls = self._queried(match.string[: match.end("query")])
+        cls = self._queried(text[: match.end("query")])
         if cls is None:
             return None
         way, dot, _ = match["typed"].rpartition(".")
@@ -219,6 +238,8 @@ class Completer:
             return [n for n in dir(owner) if hidden or not n.startswith("_")]
         if isinstance(owner, (DBObject, OwnedRecord)):
             return [n for n in dir(type(owner)) if hidden or not n.startswith("_")]
+        if isinstance(owner, _of_pars("Pars", "Branch")):
+            return dir(owner)
         return None
 
     def _resolve(self, dotted):
@@ -231,9 +252,33 @@ class Completer:
                 value = getattr(value, name) if name in known else None
             elif isinstance(value, Term):
                 value = getattr(value, name)
+            elif isinstance(value, _of_pars("Pars", "Branch")):
+                value = getattr(value, name) if name in value.branches() else None
             else:
                 return None
         return value
+
+
+def _of_pars(*names):
+    """Give classes of the module of Pars, where it is loaded: who has none of them has it not."""
+    module = sys.modules.get("awe.process.pars")
+    return () if module is None else tuple(getattr(module, name) for name in names)
+
+
+def _without_groups(text):
+    """Give a text of the same length in which a letter stands for each closed group in brackets."""
+    letters, opened, quote = list(text), [], ""
+    for at, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "([{":
+            opened.append(at)
+        elif character in ")]}" and opened:
+            start = opened.pop()
+            letters[start : at + 1] = "x" * (at + 1 - start)
+    return "".join(letters)
 
 
 def _escaped(word, quote):

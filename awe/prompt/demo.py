@@ -51,10 +51,13 @@ def run_demo(folder=None):
     print(f"\nThe lineage of {best.filename}:\n")
     print(best.lineage())
     _compare(night, reduced)
-    picture = best.inspect(save=folder / "reduced.png")
+    pictures = [
+        best.inspect(save=folder / "reduced.png", mask=True),
+        best.raw.exposure.inspect(save=folder / "exposure.png"),
+    ]
     print(f"\n{len(frames)} raw and {len(reduced)} reduced frames in project {_PROJECT},")
     print(f"store {context.session.where}, files {context.files.folder},")
-    print(f"raw files and truth {night.folder}, picture {picture}.")
+    print(f"raw files and truth {night.folder}, pictures in {pictures[0].parent}.")
     print(f"All in {time.perf_counter() - began:.0f} s. Now type:\n")
     print(_NEXT)
     return 0
@@ -69,6 +72,7 @@ _NEXT = """\
     awe> raw.info()
     awe> red = (ReducedScienceFrame.raw == raw).max('creation_date')
     awe> red.inspect()
+    awe> red.lineage(graph=True)
     awe> help(ReduceTask)"""
 
 

@@ -3,6 +3,7 @@
 import builtins
 import inspect
 import pydoc
+import sys
 
 from awe.process import Task
 from awe.store.attributes import InverseAttribute
@@ -19,8 +20,11 @@ Classes     RawScienceFrame, BiasFrame ...: help(RawScienceFrame) lists the attr
             Asked for an attribute a class gives a term, a comparison makes a query:
               query = (RawScienceFrame.chip.name == 'CCD_1') & (RawScienceFrame.EXPTIME > 10)
               len(query)   query[0]   query.max('DATE_OBS')   query.table('filename', 'EXPTIME')
+              query.plot('DATE_OBS', 'imstat.median', by='chip.name')   query.hist('EXPTIME')
 Objects     obj.info()   obj.inspect()   obj.lineage()   obj.retrieve()   obj.history()
 Tasks       help(ReduceTask) lists the arguments; ReduceTask(...).execute()
+Parameters  p = Pars('Reduce', instrument='NAME')   p.show()   ReduceTask(..., pars=p)
+Choice      raw.explain('bias')   red.explain('flat')   calendar(BiasFrame, instrument='NAME')
 Context     context.set_project('NAME')   context.set_privileges(1)   context.commit()
 Ingest      ingest('folder', commit=True)
 Anything    help(X), and TAB after a dot or inside quotes: RawScienceFrame.filter.name == '<TAB>
@@ -73,9 +77,19 @@ def help_text(thing):
         return _class_text(thing)
     if isinstance(thing, type) and issubclass(thing, Task):
         return f"{thing.__name__}\n\n{_unindented(thing.__doc__)}\n\n{_usage(thing)}\n"
+    pars = _pars_class()
+    if thing is pars and pars is not None:
+        return pars.help_text()
+    if pars is not None and isinstance(thing, pars):
+        return f"{inspect.cleandoc(pars.__doc__)}\n\n{thing}\n"
     if isinstance(thing, Term):
         return f"{thing._path}: {thing._path.attribute.__doc__}\n"
     return None
+
+
+def _pars_class():
+    """Give the class Pars where it is loaded: who asks for its help has loaded it."""
+    return getattr(sys.modules.get("awe.process.pars"), "Pars", None)
 
 
 def _usage(task):

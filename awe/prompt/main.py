@@ -1,6 +1,7 @@
 """The `awe` command: the prompt, scripts, and the few jobs that need neither."""
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -21,7 +22,16 @@ usage: awe                           open the awe> prompt
        awe dpu start [--workers N] | stop | status
                                      the pool that runs jobs, and its web page; dpu.run(...)
                                      starts the pool by itself
-       awe verify [--repair]         check the store and its files; --repair moves orphan files away
+       awe import FOLDER [--check]   restore what export(query, FOLDER) wrote, in your project;
+                                     --check only says whether it could be
+       awe backup FOLDER [--external]
+                                     save the store and its files while others write; the second
+                                     time only what is new
+       awe restore FOLDER [--store URL]
+                                     put a backup into an empty AWE_HOME, or into PostgreSQL
+       awe verify [FOLDER] [--repair]
+                                     check the store and its files, or a backup; --repair moves
+                                     orphan files away
        awe reindex                   rebuild the columns that queries run on
        awe --version | --help
 
@@ -45,6 +55,12 @@ def main(argv=None):
         The exit status: 0 where all is well, 2 for what the user can mend, 1 for other errors
         and for problems that ``awe verify`` found, 130 after an interrupt.
     """
+    if argv is None:
+        # Start-up makes what stays: the collector of cycles begins when the store is open.
+        gc.set_threshold(0)
+        # NumPy's OpenBLAS starts a thread for each core, which would spin for 30 ms at once and
+        # after each piece of work, on a core that others may need: it shall wait asleep.
+        os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         with plain_warnings():
@@ -123,15 +139,38 @@ def _ingest(arguments):
     parser.add_argument(
         "--commit", action="store_true", help="store the frames; without it only say what would be"
     )
+    parser.add_argument(
+        "--checksum", action="store_const", const=True, default=argparse.SUPPRESS,
+        help="compute the SHA-256 of files that stay where they are (MUSE)",
+    )  # fmt: skip
     given = parser.parse_args(arguments)
     from awe.prompt.scripts import session
 
     with session():
-        from awe.recipes.IngestTask import IngestTask
+        from awe.recipes.ingest_choice import ingest_task
 
-        task = IngestTask(**vars(given))
+        task = ingest_task(**vars(given))
         task.execute()
         return task.exit_status
+
+
+def _import(arguments):
+    parser = _parser("import", "Restore the objects, links and files of an export.")
+    parser.add_argument("folder", metavar="FOLDER", help="what export(query, FOLDER) wrote")
+    parser.add_argument("--project", metavar="NAME", help="by default the current project")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether it could be, and what is wrong"
+    )
+    given = parser.parse_args(arguments)
+    from awe.prompt.scripts import session
+
+    with session() as context:
+        from awe.process.importing import import_folder
+
+        if given.project is not None:
+            context.set_project(given.project)
+        print(import_folder(given.folder, commit=not given.check))
+    return 0
 
 
 def _demo(arguments):
@@ -159,22 +198,13 @@ def _dpu(arguments):
         return run_command(given.what, "awe.prompt.namespace:open_session", given.workers)
 
 
-def _verify(arguments):
-    parser = _parser("verify", "Check the store: objects, columns, links and files.")
-    parser.add_argument(
-        "--repair", action="store_true", help="move files that no object has to lost+found"
-    )
-    given = parser.parse_args(arguments)
-    from awe.prompt.scripts import session
+def _safekeeping(name):
+    def run(arguments):
+        from awe.prompt import safekeeping
 
-    with session() as context:
-        from awe.store.verify import verify
+        return getattr(safekeeping, f"{name}_command")(arguments)
 
-        problems = verify(context, repair=given.repair)
-    for problem in problems:
-        print(problem)
-    print(f"{len(problems)} problems found." if problems else "Nothing is wrong.")
-    return 1 if problems else 0
+    return run
 
 
 def _reindex(arguments):
@@ -205,10 +235,13 @@ _COMMANDS = {
     "-V": _version,
     "-c": _command,
     "-h": _help,
+    "backup": _safekeeping("backup"),
     "demo": _demo,
     "dpu": _dpu,
     "help": _help,
+    "import": _import,
     "ingest": _ingest,
     "reindex": _reindex,
-    "verify": _verify,
+    "restore": _safekeeping("restore"),
+    "verify": _safekeeping("verify"),
 }

@@ -11,7 +11,16 @@ import numpy as np
 from awe.prompt import users
 from awe.store import current, open_context, registry
 
-__all__ = ["build", "ingest", "lazy_names", "load_all", "load_named", "open_session", "report"]
+__all__ = [
+    "build",
+    "ingest",
+    "lazy_names",
+    "load_all",
+    "load_classes",
+    "load_named",
+    "open_session",
+    "report",
+]
 
 # What makes the names that are imported when a line or a script first speaks of them.
 _lazy = {}
@@ -42,19 +51,16 @@ def ingest(*paths, instrument=None, purpose=None, commit=False, **options):
     commit : bool, optional
         Whether to store what was read. The default is False: print what would be done.
     **options
-        Further arguments of `IngestTask`.
+        Further arguments of the task: `IngestTask`, or what the instrument's description names.
 
     Returns
     -------
     list
         The new objects.
     """
-    from awe.recipes.IngestTask import IngestTask
+    from awe.recipes.ingest_choice import ingest_task
 
-    task = IngestTask(
-        paths=[str(path) for path in paths], instrument=instrument, purpose=purpose,
-        commit=commit, **options,
-    )  # fmt: skip
+    task = ingest_task(paths, instrument=instrument, purpose=purpose, commit=commit, **options)
     return task.execute()
 
 
@@ -66,15 +72,21 @@ def open_session():
     Context
         The context of this process; one that is open already stays.
     """
+    load_classes()
+    if current.has_context():
+        return current.context()
+    return open_context()
+
+
+def load_classes():
+    """Have all classes and hooks in place, the user's own too, without opening a store."""
     from awe import view
 
     view.enter()
     importlib.import_module("awe.model")
     importlib.import_module("awe.dpu.jobs")
+    importlib.import_module("awe.recipes")
     users.load_user_files(report)
-    if current.has_context():
-        return current.context()
-    return open_context()
 
 
 def build():
@@ -87,7 +99,11 @@ def build():
         come with `load_named`, so that a command which needs none does not wait for them.
     """
     context = open_session()
-    names = {"context": context, "datetime": datetime, "ingest": ingest, "np": np}
+    from awe.model.looking import inspect
+
+    names = {
+        "context": context, "datetime": datetime, "ingest": ingest, "inspect": inspect, "np": np,
+    }  # fmt: skip
     names.update(_classes())
     for module in users.user_modules():
         names.update(_public(module))
@@ -148,11 +164,44 @@ def _find_lazy():
         for info in pkgutil.iter_modules(awe.recipes.__path__)
         if info.name.endswith("Task")
     }
-    return {**tasks, "dpu": _dpu, "lpu": _lpu, "help": _help}
+    helpers = {"Pars": _pars, "calendar": _calendar, "dpu": _dpu, "lpu": _lpu, "help": _help}
+    asked = {"missing": _asked, "remake": _asked, "uptodate": _asked}
+    exchange = {"export": _export, "import_folder": _import, "read_record": _read_record}
+    return {**tasks, **helpers, **exchange, **asked}
 
 
 def _task(name):
     return getattr(importlib.import_module(f"awe.recipes.{name}"), name)
+
+
+def _pars(name):
+    from awe.process.pars import Pars
+
+    return Pars
+
+
+def _calendar(name):
+    from awe.view.calendar import calendar
+
+    return calendar
+
+
+def _export(name):
+    from awe.process.exchange import export
+
+    return export
+
+
+def _import(name):
+    from awe.process.importing import import_folder
+
+    return import_folder
+
+
+def _read_record(name):
+    from awe.fits import read_record
+
+    return read_record
 
 
 def _dpu(name):
@@ -165,6 +214,11 @@ def _lpu(name):
     from awe.dpu.local import LocalProcessor
 
     return LocalProcessor()
+
+
+def _asked(name):
+    module = "targets" if name == "remake" else "uptodate"
+    return getattr(importlib.import_module(f"awe.process.{module}"), name)
 
 
 def _help(name):

@@ -4,12 +4,13 @@ import hashlib
 import importlib
 import sys
 import types
+from pathlib import Path
 
 from awe.base.environment import home
+from awe.process.own_code import PACKAGE
 
 __all__ = ["FOLDERS", "PACKAGE", "load_user_files", "user_modules"]
 
-PACKAGE = "awe_user"
 FOLDERS = ("recipes", "instruments")
 _told = set()
 
@@ -45,6 +46,7 @@ def load_user_files(report):
             elif not file.stem.startswith("_"):
                 seen[file.stem] = file
                 _load_module(file, report)
+    _note_helpers()
     if any(folders[1].glob("*.yaml")):
         _load_instruments(folders[1], report)
 
@@ -65,6 +67,13 @@ def _load_module(file, report):
     # A user's file may raise anything whatever, and the session must start all the same.
     except (Exception, SystemExit) as err:  # noqa: BLE001
         _tell(report, file, _one_line(err))
+
+
+def _note_helpers():
+    """Let modules that only others import remember what stood in their files, as recipes do."""
+    for module in user_modules():
+        if not hasattr(module, "__awe_checksum__") and getattr(module, "__file__", None):
+            module.__awe_checksum__ = hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
 
 
 def _load_instruments(folder, report):

@@ -9,7 +9,7 @@ from awe.store.kinds import Table
 from awe.store.objects import DBObject, OwnedRecord, Restricted, UnknownObject
 from awe.store.people import Project, User
 
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 __all__ = [
     "DBObject",
@@ -42,7 +42,11 @@ def open_context(environment=None):
     # Python's collector of cycles would pass over all objects twice while ten thousand frames are
     # made: a third of the time that they take.
     youngest, middle, oldest = gc.get_threshold()
-    gc.set_threshold(max(youngest, _OBJECTS_BETWEEN_COLLECTIONS), middle, oldest)
+    if youngest == 0:
+        # The process kept the collector off while it started: what there is by now stays, so
+        # nobody need ever look at it, not even when the interpreter clears up.
+        gc.freeze()
+    gc.set_threshold(max(youngest, _OBJECTS_BETWEEN_COLLECTIONS), min(middle, 2), oldest)
     env = environment or read_environment()
     if current.has_context():
         current.context().close()

@@ -24,6 +24,8 @@ def test_reduction_benchmark_compares_both_sides(tmp_path):
         row = next(line for line in done.stdout.splitlines() if line.startswith(f"| {step} "))
         assert all(float(cell) >= 0 for cell in row.split("|")[2:5]), row
     assert "combination of 3" in done.stdout
+    unit = next(line for line in done.stdout.splitlines() if line.startswith("| whole unit"))
+    assert float(unit.split("|")[2]) > 0
     medians = [float(m) for m in re.findall(r"'median': ([\d.]+)", done.stdout)]
     assert medians == pytest.approx([600, 600], abs=5)
     assert medians[0] == pytest.approx(medians[1], rel=1e-4)

@@ -71,3 +71,10 @@ def test_night_benchmark_reduces_a_night_and_cleans_up(run, tmp_path):
     assert 0 < told["left"] <= told["disk"]
     assert "of 2 CCDs" in printed
     assert list(tmp_path.glob("awe-night-*")) == []
+
+
+@pytest.mark.heavy
+def test_targets_benchmark_judges_and_plans(run):
+    printed = run("targets.py")
+    for text in ("uptodate(query), cold", "task.plan()", "targets(query, plan=True)"):
+        assert any(line.startswith(f"| {text} |") for line in printed.splitlines()), printed

@@ -13,6 +13,7 @@ import pytest
 
 from awe import view
 from awe.base.environment import Environment
+from awe.dpu.control import DpuHome
 from awe.store import current, open_context
 
 AWE = Path(sys.executable).parent / "awe"
@@ -181,6 +182,25 @@ def shared(tmp_path_factory):
     prompt = Prompt(home, folder)
     yield prompt, runner(home, folder)
     prompt.child.close(force=True)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Give a prompt on a home with the night of `awe demo`."""
+    folder = tmp_path_factory.mktemp("demo")
+    home = make_home(folder)
+    done = subprocess.run(
+        [str(AWE), "demo"], env=environment_of(home), cwd=folder, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    prompt = Prompt(home, folder)
+    prompt.enter("context.set_project('DEMO')")
+    prompt.enter("raw = (RawScienceFrame.OBJECT == 'DEMO_FIELD').max('DATE_OBS')")
+    prompt.enter("red = (ReducedScienceFrame.raw == raw).max('creation_date')")
+    yield prompt
+    prompt.child.close(force=True)
+    DpuHome(home / "dpu").stop()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The `awe` command: scripts, -c, errors, exit statuses, settings, users' own files."""
 
 import stat
+import sys
 
 import pytest
 
@@ -45,6 +46,40 @@ def test_start_imports_nothing_heavy(run):
     heavy = "{'IPython', 'astropy', 'matplotlib', 'numba', 'photutils', 'scipy'}"
     done = run("-c", f"import sys; len(Note.select_all()); print({heavy} & set(sys.modules))")
     assert done.stdout == "set()\n"
+
+
+# What a first query needs of the rooms above the store, and of other people's libraries.
+_COLD_ROOMS = {
+    "awe.base", "awe.dpu", "awe.model", "awe.process", "awe.prompt", "awe.recipes", "awe.store",
+    "awe.view",
+}  # fmt: skip
+_COLD_MODULES = {
+    "awe.dpu.jobs", "awe.process.choice", "awe.process.flags", "awe.process.imports",
+    "awe.process.lineage", "awe.process.own_code", "awe.process.parameters",
+    "awe.process.product", "awe.process.task", "awe.process.traced", "awe.process.wanted",
+    "awe.view.bars",
+}  # fmt: skip
+_COLD_LIBRARIES = {"ZODB", "numpy", "persistent", "transaction", "zodbpickle", "zope"}
+
+
+def test_a_cold_query_imports_only_what_it_needs(run):
+    code = """
+import sys
+print(len((RawScienceFrame.chip.name == 'A') & (RawScienceFrame.is_valid > 0)))
+print([frame.filename for frame in RawScienceFrame.EXPTIME > 5])
+print(*sys.modules)
+"""
+    # The first start makes the store, which needs more.
+    assert run("-c", "0").returncode == 0
+    done = run("-c", code)
+    modules = done.stdout.splitlines()[-1].split()
+    ours = {m for m in modules if m.startswith("awe.")}
+    assert {".".join(m.split(".")[:2]) for m in ours} == _COLD_ROOMS
+    judged = ("awe.dpu.", "awe.process.", "awe.recipes.", "awe.view.")
+    assert {m for m in ours if m.startswith(judged)} <= _COLD_MODULES
+    # What Python's own installation brings along begins with an underscore.
+    others = {m.split(".")[0] for m in modules if m[0] != "_"}
+    assert others - {"awe", "awe_user"} - sys.stdlib_module_names == _COLD_LIBRARIES
 
 
 def test_script_sees_its_arguments_and_names(run, tmp_path):

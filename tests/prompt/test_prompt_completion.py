@@ -7,7 +7,9 @@ import pytest
 from awe.recipes.ReduceTask import ReduceTask
 from IPython.core.completer import IPCompleter, provisionalcompleter
 
+import awe.dpu.jobs  # noqa: F401  knows the recipes by name
 import awe.model as model
+from awe.process.pars import Pars
 from awe.prompt.completion import Completer
 from awe.prompt.extension import unsaved_text
 
@@ -20,6 +22,7 @@ def complete(context):
         model.Chip(name=name, instrument=camera).commit()
     names = {n: getattr(model, n) for n in model.__all__}
     names |= {"context": context, "camera": camera, "number": 3}
+    names |= {"Pars": Pars, "p": Pars(ReduceTask)}
     names |= {"ReduceTask": ReduceTask, "q": model.RawScienceFrame.is_valid > 0}
     ipython = IPCompleter(namespace=names, use_jedi=False)
     completer = Completer(types.SimpleNamespace(user_ns=names, Completer=ipython))
@@ -33,7 +36,7 @@ def complete(context):
         with provisionalcompleter():
             return [found.text for found in ipython.completions(text, len(text))]
 
-    words.ask = ask
+    words.ask, words.names = ask, names
     return words
 
 
@@ -135,6 +138,7 @@ def with_frames(complete, context, tmp_path):
         )  # fmt: skip
         frame.attach(file)
         frame.commit()
+    complete.names["raw"] = frame
     context.session.end()
     return complete
 
@@ -158,6 +162,62 @@ def test_arguments_of_tasks_and_select(with_frames, text, words):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "ReduceTask(date=max(dates), chip='ESO_CCD_#66",
+        "ReduceTask(raw_filenames=[f(r) for r in q[:3]], chip='ESO_CCD_#66",
+        "f(g(x), Chip.name == 'ESO_CCD_#66",
+        "print(f(')'), ReduceTask(object=g('('), chip='ESO_CCD_#66",
+        "Chip.name.in_([str(1), 'x', 'ESO_CCD_#66",
+        "RawScienceFrame.select(date=f(1), chip='ESO_CCD_#66",
+        "Pars(f(x), instrument='OMEGACAM', chip='ESO_CCD_#66",
+    ],
+)
+def test_values_after_an_argument_with_parentheses(with_frames, text):
+    assert with_frames(text) == ["ESO_CCD_#66"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("f(g(x), RawScienceFrame.inst", "instrument"),
+        ("f((1, 2), q.max('DATE_O", "DATE_OBS"),
+        ("q.table(str('filename'), 'filter.na", "filter.name"),
+    ],
+)
+def test_attributes_after_an_argument_with_parentheses(complete, text, word):
+    assert word in complete(text)
+
+
+def test_calibrations_that_can_be_explained(with_frames):
+    assert with_frames("raw.explain('fla") == ["flat"]
+    assert with_frames("print(raw.explain('")[:2] == ["bias", "flat"]
+    assert with_frames("camera.explain('") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("p.ReducedS", ["ReducedScienceFrame"]),
+        ("p.ReducedScienceFrame.", ["process_params", "show"]),
+        ("print(p.ReducedScienceFrame.process_params.IMA", ["IMAGE_THRESHOLD"]),
+        ("p.ReducedScienceFrame.process_params.IMAGE_THRESHOLD.", []),
+        ("p.Nothing.", []),
+        ("p.ReducedScienceFrame.nothing.", []),
+        ("Pars('Redu", ["Reduce"]),
+        ("Pars('Bias>Redu", ["Bias>Reduce"]),
+        ("dpu.run('HotP", ["HotPixels"]),
+        ("Pars(ReduceTask, instrument='O", ["OMEGACAM"]),
+        ("Pars(ReduceTask, nothing='O", []),
+    ],
+)
+def test_parameters_down_to_the_last(complete, text, words):
+    assert complete(text) == words
+    if words and "'" not in text:
+        assert complete.ask(text) == words
+
+
+@pytest.mark.parametrize(
     ("text", "word"),
     [
         ("q.max('DATE_O", "DATE_OBS"),
@@ -165,6 +225,9 @@ def test_arguments_of_tasks_and_select(with_frames, text, words):
         ("q.table('DATE_OBS', 'filter.na", "filter.name"),
         ("q.order_by('-DATE_O", "DATE_OBS"),
         ("q.table('filter.", "filter.name"),
+        ("q.plot('DATE_OBS', 'filter.na", "filter.name"),
+        ("q.plot('DATE_OBS', 'EXPTIME', by='filter.na", "filter.name"),
+        ("q.hist('EXPT", "EXPTIME"),
         ("len((RawScienceFrame.chip.name == 'x').max('DATE_O", "DATE_OBS"),
         ("RawScienceFrame.select(chip='x').max('DATE_O", "DATE_OBS"),
         ("RawScienceFrame.select_all().order_by('filter.na", "filter.name"),

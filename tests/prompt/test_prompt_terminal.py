@@ -45,7 +45,7 @@ def test_input_over_several_lines(shared):
 def test_error_of_the_user_is_a_message_without_traceback(shared):
     prompt, _ = shared
     answer = prompt.enter("Note.seing > 1")
-    assert "AweAttributeError: Note has no attribute 'seing'. Did you mean 'seeing'?" in answer
+    assert "NoAttributeError: Note has no attribute 'seing'. Did you mean 'seeing'?" in answer
     assert "Traceback" not in answer
     answer = prompt.enter("context.set_project('ada')")
     assert "There is no project 'ada'" in answer

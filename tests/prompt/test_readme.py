@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 _README = Path(__file__).resolve().parents[2] / "README.md"
 _LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -19,6 +21,7 @@ def _tour():
         yield line, answer.strip("\n")
 
 
+@pytest.mark.heavy
 def test_the_tour_of_the_readme(awe_path, awe_home, open_prompt, tmp_path):
     """The demonstration runs in under a minute and every line of the tour answers as printed."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("AWE_")}

@@ -126,6 +126,7 @@ def test_tutorial_on_the_simulated_night(simulated_home, open_prompt, tmp_path):
     assert prompt.leave() == 0
 
 
+@pytest.mark.heavy
 def test_like_session_on_the_real_night(awe_home, awe_path, open_prompt, shared_data, tmp_path):
     """The same steps on a real night of a one-metre telescope, from raw files to lineage."""
     raw = shared_data / "nickel_ccd2_20240513" / "raw"
