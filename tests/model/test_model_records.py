@@ -158,7 +158,7 @@ class TestQuality:
         # That something has changed does not tell which of the two is bad.
         changes = {f.name for f in flags if f.name.endswith("_DIFFERENCE")}
         assert len(changes) >= 7
-        assert warn == changes | {"SATURATED", "SATELLITE_TRAIL"}
+        assert warn == changes | {"SATURATED", "SATELLITE_TRAIL", "WEIGHT_ZEROS"}
         assert disqualifying_bits() & sum(bits) == sum(f.bit for f in flags if f.disqualifies)
 
     def test_sub_windows(self):
