@@ -1,5 +1,6 @@
 """A screen without glass, and a hand at its keyboard and mouse, for the tests of windows."""
 
+import functools
 import importlib
 import os
 import shutil
@@ -33,14 +34,16 @@ def why_no_qt():
 
 
 class Screen:
-    """An X server without glass."""
+    """An X server without glass, which ends with the process that began it."""
 
     def __init__(self):
         reader, writer = os.pipe()
+        options = ["-displayfd", str(writer), "-screen", "0", "1600x1200x24", "-nolisten", "tcp",
+                   "-noreset", "-dpi", "96"]  # fmt: skip
         self._server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1200x24", "-nolisten", "tcp",
-             "-noreset", "-dpi", "96"],
-            pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            ["sh", "-c", 'Xvfb "$@" & read -r nothing; kill $!; wait', "sh", *options],
+            pass_fds=[writer], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(writer)
         with os.fdopen(reader) as told:
@@ -49,8 +52,17 @@ class Screen:
 
     def close(self):
         """Stop the server."""
-        self._server.terminate()
+        self._server.stdin.close()
         self._server.wait(timeout=10)
+
+
+@functools.cache
+def screen_of_this_process():
+    """Give the one screen for windows of this process, never closed before it ends.
+
+    Xlib ends a process whose server goes away, also after the last window was closed.
+    """
+    return Screen()
 
 
 class Hand:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from frames_made import FWHM, SKY, STARS, flat, raw_frame, reduced
 from matplotlib import pyplot as plt
-from screens import Hand, Screen, why_no_qt, why_no_window
+from screens import Hand, screen_of_this_process, why_no_qt, why_no_window
 
 from awe import view
 from awe.base.environment import Environment
@@ -31,7 +31,7 @@ STAR = tuple(round(value) for value in STARS[0][:2])
 @pytest.fixture(scope="module")
 def screen():
     """Give a screen with windows on it."""
-    server = Screen()
+    server = screen_of_this_process()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DISPLAY", server.display)
         before = matplotlib.get_backend()
@@ -39,7 +39,6 @@ def screen():
         yield server
         plt.close("all")
         plt.switch_backend(before)
-    server.close()
 
 
 @pytest.fixture(scope="module")

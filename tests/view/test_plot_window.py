@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from frames_made import WHEN, raw_frame, star_field
 from matplotlib import pyplot as plt
-from screens import Hand, Screen, why_no_window
+from screens import Hand, screen_of_this_process, why_no_window
 
 from awe import view
 from awe.base.environment import Environment
@@ -29,7 +29,7 @@ def hand(tmp_path_factory):
     path = made[2].path()
     path.chmod(0o600)
     path.unlink()
-    server = Screen()
+    server = screen_of_this_process()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DISPLAY", server.display)
         plt.switch_backend("tkagg")
@@ -39,7 +39,6 @@ def hand(tmp_path_factory):
         yield Hand(plt.figure(plt.get_fignums()[-1]))
         plt.close("all")
         plt.switch_backend("agg")
-    server.close()
     current.context().close()
 
 
