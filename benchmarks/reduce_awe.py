@@ -72,7 +72,10 @@ class AweSide:
         )  # fmt: skip
 
     def _cosmics(self):
-        found = find_cosmics(self.data, gain=GAIN, read_noise=READ_NOISE, mask=self.mask, fwhm=3.6)
+        found = find_cosmics(
+            self.data, gain=GAIN, read_noise=READ_NOISE, flat=self.flat,
+            illumination=self.illumination, mask=self.mask, fwhm=3.6,
+        )  # fmt: skip
         self.mask |= found.mask * np.uint8(MASK_BITS["cosmic_ray"])
 
     def _trail(self):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from awe.base.errors import AweValueError
-from awe.model.detector import masks_of, noise_maps
+from awe.model.detector import masks_of, noise_maps, pixels_of
 from awe.model.pixelmaps import PixelMap
 from awe.model.quality import COSMICS_MANY, MAP_DIFFERENCE, SATELLITE_TRAIL, SATURATED
 from awe.model.raw import RawScienceFrame
@@ -226,6 +226,7 @@ class CosmicMap(ExposureMap):
 
     abstract = False
     file_kind = ("Sci", "Cosmic")
+    pixel_version = "1.1"
     inputs = ("frame", "saturated", "hot", "cold")
     frame = persistent("The reduced frame in which they were found", "ReducedScienceFrame")
     saturated = persistent("Saturated pixels, left alone", SaturatedPixelMap)
@@ -249,7 +250,8 @@ class CosmicMap(ExposureMap):
             if value is None
         ]
         found = find_cosmics(
-            frame.data, gain=gain, read_noise=read_noise, mask=masks_of(self, "hot", "cold"),
+            frame.data, gain=gain, read_noise=read_noise, flat=frame.flat.data,
+            illumination=pixels_of(frame.illumination), mask=masks_of(self, "hot", "cold"),
             saturated=self.saturated.bad, fwhm=frame.fwhm,
             sigclip=parameters.DETECTION_THRESHOLD, sigfrac=parameters.NEIGHBOUR_FRACTION,
             objlim=parameters.OBJECT_CONTRAST, iterations=parameters.ITERATIONS,

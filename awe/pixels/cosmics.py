@@ -1,5 +1,6 @@
 """Cosmic rays on a single frame: the pixels that are sharper than any star."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,8 @@ def find_cosmics(
     *,
     gain,
     read_noise,
+    flat=None,
+    illumination=None,
     background=0.0,
     mask=None,
     saturated=None,
@@ -77,6 +80,10 @@ def find_cosmics(
         of shape ``(1, nx)`` for amplifiers side by side.
     read_noise : float or array
         In electrons, likewise.
+    flat, illumination : float or array, optional
+        What the data were divided by, likewise: where little light fell, the
+        noise was divided as well. Pixels where it is not above 0 are bad. By
+        default 1.
     background : float or array, optional
         ADU that were subtracted from the data, likewise: their photons are part
         of the noise. The default is 0.
@@ -121,13 +128,15 @@ def find_cosmics(
     gain = _model(gain, data.shape, "gain", positive=True)
     read_noise = _model(read_noise, data.shape, "read noise", positive=True)
     background = _model(background, data.shape, "background", positive=False)
+    light = _light(flat, illumination, data.shape)
     bad, full = _masks(data, mask, saturated)
+    bad |= ~(light > 0)
     sky = _sky(data, ~(bad | full))
     if sky is None:
         return CosmicRays(np.zeros(data.shape, dtype=bool), 0, 0)
     limits = _limits(fwhm, sigclip, sigfrac, objlim)
     form = _by_definition if kernels() is None else _by_kernel
-    model = gain, read_noise, background
+    model = gain, read_noise, background, light
     found, count = form(data, bad, full, sky, model, limits, iterations)
     if grow:
         found = grow_mask(found, grow) & ~(bad | full)
@@ -165,19 +174,32 @@ def _check(data, fwhm, sigclip, sigfrac, objlim, iterations, grow):
         raise AweValueError(f"grow is a whole number of pixels from 0 to 100, not {grow!r}.")
 
 
-def _model(values, shape, name, *, positive):
-    """Give one property of the amplifiers as an array of two axes, each of length 1 or full."""
-    values = np.array(values, dtype=np.float32, order="C", ndmin=2)
+def _plane(values, shape, name):
+    """Give numbers as an array of two axes, each of length 1 or full."""
+    values = np.array(values, dtype=np.float32, order="C", ndmin=2, copy=None)
     if values.ndim != 2 or any(
         n not in (1, full) for n, full in zip(values.shape, shape, strict=True)
     ):
         msg = f"The {name} has shape {values.shape}, which does not broadcast to {shape}."
         raise AweValueError(msg)
+    return values
+
+
+def _model(values, shape, name, *, positive):
+    """Give one property of the amplifiers as an array of two axes, each of length 1 or full."""
+    values = _plane(values, shape, name)
     if not np.isfinite(values).all() or (positive and not (values > 0).all()):
         kind = "a finite number above 0" if positive else "finite"
         msg = f"The {name} must be {kind} everywhere; its least value is {values.min()}."
         raise AweValueError(msg)
     return values
+
+
+def _light(flat, illumination, shape):
+    """Give what the data were divided by, as an array of two axes, each of length 1 or full."""
+    given = (flat, "flat"), (illumination, "illumination")
+    planes = [_plane(values, shape, name) for values, name in given if values is not None]
+    return functools.reduce(np.multiply, planes) if planes else np.ones((1, 1), dtype=np.float32)
 
 
 def _masks(data, mask, saturated):
@@ -209,7 +231,9 @@ def _sky(data, usable):
 
 def _by_definition(data, bad, saturated, sky, model, limits, iterations):
     """Search by the definition."""
-    gain, read_noise, background = (values.astype(np.float64) for values in model)
+    gain, read_noise, background, light = (values.astype(np.float64) for values in model)
+    # An electron is worth so much more after the division. Bad pixels have no noise to know.
+    gain = gain * np.where(light > 0, light, 1.0)
     found = ref_cosmics.find(
         data, bad, saturated, gain=gain, read_noise=read_noise, background=background,
         sky=sky, limits=limits, iterations=iterations,
@@ -226,12 +250,12 @@ def _by_kernel(data, bad, saturated, sky, model, limits, iterations):
     compiled.block(state, holes, np.flatnonzero(saturated))
     sky = np.float32(sky)
     compiled.fill(image, state, holes, sky)
-    gain, read_noise, background = model
+    gain, read_noise, background, light = model
     # What makes the variance out of the level: 1 / gain, and the read noise in ADU.
-    model = 1 / gain, np.square(read_noise / gain), background
-    least = tuple(np.float32(values.min()) for values in model)
+    noise = 1 / gain, np.square(read_noise / gain), background
+    least = tuple(np.float32(values.min()) for values in noise)
     limits = (*(np.float32(limit) for limit in limits), sky)
-    places = compiled.search(image, state, model, least, limits, iterations, sky)
+    places = compiled.search(image, state, (*noise, light), least, limits, iterations, sky)
     found = np.zeros(data.shape, dtype=bool)
     found.ravel()[places] = True
     return found, int(compiled.count_groups(state, places))

@@ -152,8 +152,9 @@ def _judge(image, y, x, model, limits, beside, patch):
     ray, neighbour, objlim, contrast, relaxed, sky = limits
     _gather(image, y, x, patch)
     level = _level(patch) + _at(model[2], y, x)
-    variance = _at(model[1], y, x) + _at(model[0], y, x) * _high(level, _ZERO)
-    noise = np.sqrt(variance)
+    light = _at(model[3], y, x)
+    variance = _at(model[1], y, x) + _at(model[0], y, x) * _high(level, _ZERO) * light
+    noise = np.sqrt(variance) / light
     least = (neighbour if beside else ray) * noise
     p = patch
     laplacian = _corners(p[3, 4], p[4, 3], p[4, 4], p[4, 5], p[5, 4])
@@ -173,7 +174,7 @@ def _judge(image, y, x, model, limits, beside, patch):
 
 
 @njit(**_OPTIONS)
-def _row_candidates(image, y, least, limit, work, flags):
+def _row_candidates(image, y, light, least, limit, work, flags):
     """Flag the pixels of a row whose Laplacian exceeds what the least noise around allows."""
     ny, nx = image.shape
     slope, fixed, background = least[0], least[1], least[2]
@@ -188,10 +189,11 @@ def _row_candidates(image, y, least, limit, work, flags):
     low[nx + 2] = low[nx + 3] = low[nx + 1]
     middle[0], middle[nx + 1] = row[_mirrored(-1, nx)], row[_mirrored(nx, nx)]
     for x in range(nx):
-        laplacian = _corners(above[x], middle[x], middle[x + 1], middle[x + 2], below[x])
+        # As it was before the division by the light, whose noise is simple.
+        bent = light[x] * _corners(above[x], middle[x], middle[x + 1], middle[x + 2], below[x])
         level = _low(_low(_low(low[x], low[x + 1]), _low(low[x + 3], low[x + 4])), low[x + 2])
-        variance = fixed + slope * _high(level + background, _ZERO)
-        flags[x] = laplacian * laplacian > limit * variance
+        variance = fixed + slope * light[x] * _high(level + background, _ZERO)
+        flags[x] = bent * bent > limit * variance
 
 
 @njit(**_OPTIONS)
@@ -206,9 +208,12 @@ def _append(places, count, place):
 
 
 @njit(**_OPTIONS)
-def _candidates(image, state, least, limit):
+def _candidates(image, state, light, least, limit):
     """List the pixels that may be cosmic rays, row by row."""
     ny, nx = image.shape
+    row = np.empty(nx, np.float32)
+    for x in range(nx):
+        row[x] = _at(light, 0, x)
     work = np.zeros((2, nx + 4), np.float32)
     flags = np.zeros((nx + 7) // 8 * 8, np.bool_)
     eights = flags.view(np.int64)
@@ -216,7 +221,10 @@ def _candidates(image, state, least, limit):
     limit = np.float32(3.999) * limit * limit
     places, count = np.empty(4096, np.int64), 0
     for y in range(ny):
-        _row_candidates(image, y, least, limit, work, flags)
+        if light.shape[0] > 1:
+            for x in range(nx):
+                row[x] = _at(light, y, x)
+        _row_candidates(image, y, row, least, limit, work, flags)
         for i in range(eights.size):
             if eights[i] == 0:
                 continue
@@ -392,9 +400,10 @@ def search(image, state, model, least, limits, iterations, otherwise):
         Same shape, set by `block`; changed in place.
     model : tuple of array of float32
         ADU per electron, variance of the read noise in ADU^2, ADU that were
-        subtracted; each axis of full length, or of 1 for all.
+        subtracted, and the light (flat and illumination) that the image was
+        divided by; each axis of full length, or of 1 for all.
     least : tuple of float32
-        The least value of each of them.
+        The least value of each of the first three.
     limits : tuple of float32
         Those of `awe.pixels.ref_cosmics.find`, and the level of the sky.
     iterations : int
@@ -409,7 +418,7 @@ def search(image, state, model, least, limits, iterations, otherwise):
     """
     stamps = np.zeros(image.shape, np.uint8)
     found = [np.empty(0, np.int64)]
-    places = _candidates(image, state, least, limits[0])
+    places = _candidates(image, state, model[3], least, limits[0])
     for turn in range(iterations):
         seeds, grown = _judge_all(image, state, places, model, limits)
         new = [_mark(state, seeds)]

@@ -79,6 +79,26 @@ class TestDefinitionAndKernels:
             background=rng.uniform(0, 50, (60, 80)),
         )
 
+    @pytest.mark.parametrize("shape", [(60, 80), (60, 1), (1, 80), ()])
+    def test_agree_on_frames_divided_by_little_light(self, rng, shape):
+        image, mask, saturated = crowd(rng, (60, 80))
+        flat = rng.uniform(0.02, 1.3, shape)
+        illumination = rng.uniform(0.9, 1.1, (60, 80))
+        image = image / (flat * illumination)
+        given = {"mask": mask, "saturated": saturated, "illumination": illumination}
+        assert self.both(image, flat=flat, **given).count > 3
+        both = self.both(image, flat=flat * illumination, mask=mask, saturated=saturated)
+        assert both.count > 3
+
+    def test_agree_where_no_light_fell(self, rng):
+        image, *_ = crowd(rng, (60, 80))
+        flat = rng.uniform(0.5, 1.5, (60, 80))
+        flat[10:20, 10:20] = 0
+        flat[30, 30:35] = np.nan
+        flat[40:42, 50] = -0.1
+        found = self.both(image, flat=flat)
+        assert not found.mask[~(flat > 0)].any()
+
     def test_are_deterministic_and_leave_their_input(self, rng):
         image, mask, saturated = crowd(rng, (70, 50))
         before = image.copy()
@@ -116,6 +136,32 @@ class TestDefinition:
         mask = np.zeros((5, 6), dtype=bool)
         mask[tuple(np.transpose(places))] = True
         assert ref_cosmics.count_groups(mask) == groups
+
+
+@pytest.mark.usefixtures("form")
+class TestVignettedFrames:
+    """The light falls to a fiftieth in a corner, so that after the division its noise is high."""
+
+    flat = np.clip(np.hypot(*np.mgrid[:120, :120]) / 80, 0.02, 1).astype(np.float32)
+
+    def draw(self, rng, hits=()):
+        electrons = rng.poisson(SKY * GAIN * self.flat) + rng.normal(0, READ_NOISE, (120, 120))
+        for row, column, height in hits:
+            electrons[row, column] += height * np.sqrt(SKY * GAIN * self.flat[row, column] + 25)
+        return (electrons / GAIN / self.flat).astype(np.float32)
+
+    def test_noise_is_no_cosmic_ray(self, rng):
+        image = self.draw(rng)
+        found = find_cosmics(image, gain=GAIN, read_noise=READ_NOISE, flat=self.flat)
+        blind = find_cosmics(image, gain=GAIN, read_noise=READ_NOISE)
+        assert found.pixels <= 1
+        assert blind.pixels > 10
+
+    def test_hits_are_found_in_dark_and_light(self, rng):
+        places = [(2, 3), (3, 12), (20, 30), (60, 60), (100, 110)]
+        image = self.draw(rng, [(row, column, 30) for row, column in places])
+        found = find_cosmics(image, gain=GAIN, read_noise=READ_NOISE, flat=self.flat)
+        assert all(found.mask[place] for place in places)
 
 
 @pytest.mark.usefixtures("form")

@@ -78,8 +78,8 @@ def calibrated(raw, ccd, truth):
 def find(frame):
     """Mark the cosmic rays of a frame."""
     return find_cosmics(
-        frame.data, gain=frame.truth.gain, read_noise=frame.truth.read_noise, mask=frame.bad,
-        saturated=frame.saturated, fwhm=frame.fwhm,
+        frame.data, gain=frame.truth.gain, read_noise=frame.truth.read_noise, flat=frame.truth.flat,
+        mask=frame.bad, saturated=frame.saturated, fwhm=frame.fwhm,
     ).mask  # fmt: skip
 
 
