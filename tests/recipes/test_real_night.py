@@ -175,7 +175,7 @@ class TestNickel:
             assert not red.weight.satellite.bad.any()
             assert 50 < red.weight.cosmic.cosmic_count < 300
             assert red.weight.cosmic.bad.mean() < 2e-3
-            # In the vignetted corners the noise, divided by the flat, is many times that of the sky.
+            # In the vignetted corners the noise, divided by the flat, is many times the sky's.
             corners = (red.flat.data > 0) & (red.flat.data < 0.3)
             assert np.count_nonzero(red.weight.cosmic.bad & corners) < 5e-3 * corners.sum()
 
