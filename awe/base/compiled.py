@@ -5,8 +5,8 @@ import importlib
 import importlib.util
 import os
 import warnings
-from pathlib import Path
 
+from awe.base.environment import home
 from awe.base.errors import AweWarning
 
 __all__ = ["can_compile"]
@@ -19,7 +19,8 @@ def can_compile():
     Returns
     -------
     bool
-        Whether it can; then it keeps what it compiles in the user's cache.
+        Whether it can; then it keeps what it compiles in the user's cache, or in AWE_HOME where
+        the user has none that can be written.
     """
     if importlib.util.find_spec("numba") is None:
         return False
@@ -39,5 +40,19 @@ def _keep_compiled_code(config):
     what stays behind after an uninstallation would hide the next installation.
     """
     if "NUMBA_CACHE_DIR" not in os.environ:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        config.CACHE_DIR = str(Path(cache) / "awe" / "numba")
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        folder = os.path.join(cache, "awe", "numba")
+        if not _can_be_written(folder):
+            folder = home() / "cache" / "numba"
+        config.CACHE_DIR = str(folder)
+
+
+def _can_be_written(folder):
+    # In a container a user may have no home at all, or / for one; numba would refuse to work.
+    if not os.path.isabs(folder):
+        return False
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)

@@ -78,9 +78,9 @@ def home():
     Raises
     ------
     AweValueError
-        It is no folder, or cannot be made.
+        It is no folder, cannot be made, or nobody knows where the user's home is.
     """
-    folder = _path(os.environ.get("AWE_HOME") or Path.home() / ".awe")
+    folder = _path(os.environ.get("AWE_HOME") or "~/.awe")
     _make("AWE_HOME", folder)
     _keep_private("AWE_HOME", folder)
     return folder
@@ -127,8 +127,9 @@ def _path(text):
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as err:
-        msg = f"{text}: {err}"
-        raise AweValueError(msg, remedy="Give the whole path of the folder.") from err
+        msg = f"{text}: the home folder that '~' stands for is not known."
+        remedy = "Set HOME, or AWE_HOME to the whole path of a folder."
+        raise AweValueError(msg, remedy=remedy) from err
 
 
 def _make(name, folder):
@@ -244,11 +245,18 @@ def _one_of(name, value, known):
 
 def _workers(text):
     if not text:
-        return len(os.sched_getaffinity(0))
+        return _cores()
     if not text.isdigit() or int(text) < 1:
         msg = f"dpu_workers = {text!r} is not a number of processes."
         raise AweValueError(msg, remedy="Leave it out for one on each core.")
     return int(text)
+
+
+def _cores():
+    # Only Linux tells to which of its cores a process is kept.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _port(text):

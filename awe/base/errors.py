@@ -12,9 +12,13 @@ __all__ = [
     "AweValueError",
     "AweWarning",
     "NoAttributeError",
+    "NoKeyError",
     "did_you_mean",
     "nearest",
 ]
+
+# How many keys are told where none is alike.
+_MOST = 8
 
 
 class AweError(Exception):
@@ -68,6 +72,37 @@ class NoAttributeError(AweAttributeError):
 
     def __reduce__(self):
         return (AweAttributeError, (str(self),))
+
+
+class NoKeyError(AweError, KeyError):
+    """A key that a mapping does not have; what was meant is found when somebody reads the text.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+    keys : iterable of str
+        Those that there are.
+    """
+
+    remedy = None
+
+    def __init__(self, key, keys=()):
+        KeyError.__init__(self, key)
+        self._keys = keys
+
+    @property
+    def cause(self):
+        """The message."""
+        return str(self)
+
+    def __str__(self):
+        keys = list(self._keys)
+        known = f" There is: {', '.join(keys[:_MOST])}{' ...' if keys[_MOST:] else ''}."
+        return f"There is no {self.args[0]!r}.{did_you_mean(self.args[0], keys) or known}"
+
+    def __reduce__(self):
+        return (NoKeyError, (self.args[0], tuple(self._keys)))
 
 
 class AweIndexError(AweError, IndexError):
