@@ -15,6 +15,8 @@ from awe.fits.streams import open_stream, skip
 
 __all__ = ["StoredRows", "find_hdu", "read_image", "read_rows"]
 
+_AT_ONCE = 1 << 30
+
 
 def find_hdu(path, hdu):
     """Find where an HDU lies without parsing its header.
@@ -204,7 +206,7 @@ class StoredRows:
                 self._file = os.open(self.path, os.O_RDONLY)
             got = 0
             while got < len(buffer):
-                count = os.preadv(self._file, [buffer[got:]], start + got)
+                count = _read_at(self._file, buffer[got:], start + got)
                 if count == 0:
                     break
                 got += count
@@ -262,12 +264,23 @@ def _fill(path, packed, start, raw):
             return stream.readinto(buffer) if is_packed else 0
         got = 0
         while got < len(buffer):
-            # One call of the system reads at most 2 GiB.
-            count = os.preadv(stream.fileno(), [buffer[got:]], start + got)
+            count = _read_at(stream.fileno(), buffer[got:], start + got)
             if count == 0:
                 break
             got += count
         return got
+
+
+def _read_at(descriptor, buffer, place):
+    """Read bytes from a place in a file; give how many came in one call."""
+    # Linux reads at most 2 GiB in one call, macOS refuses to read more.
+    buffer = buffer[:_AT_ONCE]
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [buffer], place)
+    # macOS before 11.
+    found = os.pread(descriptor, len(buffer), place)
+    buffer[: len(found)] = found
+    return len(found)
 
 
 def _scaled(raw, hdu):

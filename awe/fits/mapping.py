@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from awe.base.errors import NoKeyError
+
 __all__ = ["HeaderText"]
 
 _COMMENTARY = frozenset({"COMMENT", ""})
@@ -47,7 +49,9 @@ class HeaderText(Mapping):
 
     def __getitem__(self, key):
         if key not in self._values:
-            at = self._index()[key]
+            at = self._index().get(key)
+            if at is None:
+                raise NoKeyError(key, self)
             self._values[key] = self._history() if key == "HISTORY" else self._parse(at)
         return self._values[key]
 

@@ -82,6 +82,17 @@ class TableBytes:
             raise FitsError(msg)
         return dtype
 
+    def check(self):
+        """Raise where the table cannot be decoded.
+
+        Raises
+        ------
+        FitsError
+            The header describes columns that there cannot be.
+        """
+        if self._dtype is None:
+            self._by_astropy()
+
     def column(self, name):
         """Give the values of a column.
 

@@ -4,10 +4,10 @@ import copy
 import dataclasses
 import fnmatch
 import functools
-import os
 from pathlib import Path
 
 from awe.base.errors import did_you_mean
+from awe.base.paths import typed_path
 from awe.instruments.cards import Cards
 from awe.instruments.errors import HeaderError, InstrumentError
 
@@ -201,7 +201,7 @@ def load_folder(path):
     from awe.instruments.translator import check
 
     problems = []
-    folder = Path(os.path.expanduser(path))
+    folder = typed_path(path)
     for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
         try:
             raw = _load(file)
@@ -253,11 +253,7 @@ def parameters_of(name):
         Class, name, value; under ``filter`` and ``chip`` the same for single ones by name.
         Empty for an instrument that is described with many others.
     """
-    for raw in _families().values():
-        variants = raw.get("names", {}).get("map", {})
-        if name == raw["name"] or name in variants.values():
-            return raw.get("parameters", {})
-    return {}
+    return _part_of(name, "parameters")
 
 
 def mosaic_of(name):
@@ -274,9 +270,13 @@ def mosaic_of(name):
         ``shape``: light-sensitive pixels of a CCD, ``[ny, nx]``; ``axis``: for each CCD by name
         the pixel of the optical axis, ``[x, y]`` from 1. Empty where the description does not say.
     """
+    return _part_of(name, "mosaic")
+
+
+def _part_of(name, part):
     for raw in _families().values():
         if name == raw["name"] or name in raw.get("names", {}).get("map", {}).values():
-            return raw.get("mosaic", {})
+            return raw.get(part, {})
     return {}
 
 

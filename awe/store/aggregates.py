@@ -6,6 +6,7 @@ import numpy as np
 
 from awe.base.errors import AweTypeError
 from awe.store.columns import TextColumn
+from awe.store.kind import with_article
 from awe.store.kinds import FloatKind, IntKind
 from awe.store.results import column_of
 
@@ -142,7 +143,7 @@ def statistics(session, cls, numbers, path):
         None and NaN are ignored and counted apart.
     """
     if not isinstance(path.kind, (IntKind, FloatKind)):
-        msg = f"stats takes a number; {path} is a {path.attribute.type_text()}."
+        msg = f"stats takes a number; {path} is {with_article(path.attribute.type_text())}."
         raise AweTypeError(msg)
     column = column_of(session, numbers, path)
     missing = column.missing()

@@ -234,32 +234,23 @@ class Path:
         self.attributes = attributes
         # The last step.
         self.attribute = attributes[-1]
-        self._column = None
-        self._kind = None
         # What was asked of a path once is asked again with the next query.
         self._halves = None
         self._steps = {}
 
-    @property
+    @functools.cached_property
     def kind(self):
         """The kind of the last step; a field of a list of records is a list."""
-        if self._kind is None:
-            self._kind = self._find_kind()
-        return self._kind
-
-    def _find_kind(self):
         kind = self.attribute.kind
         for attribute in self.attributes[:-1]:
             if isinstance(attribute.kind, ListKind):
                 return ListKind(kind)
         return kind
 
-    @property
+    @functools.cached_property
     def column(self):
         """The column's path, for a way without links before its end."""
-        if self._column is None:
-            self._column = ".".join([a.name for a in self.attributes])
-        return self._column
+        return ".".join([a.name for a in self.attributes])
 
     def __str__(self):
         return f"{self.cls.__name__}.{self.column}"

@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+from awe.base.paths import typed_path
 from awe.base.progress import track
 from awe.base.utc import now
 from awe.base.version import __version__
@@ -22,12 +23,11 @@ from awe.store.backup_contents import (
 from awe.store.backup_folder import (
     BackupError,
     BackupFolder,
-    UnreadableError,
     is_backup,
 )
 from awe.store.backup_records import RECORDS, CopySession, save_records
+from awe.store.copying import UnreadableError, sha256_of
 from awe.store.external import state_of
-from awe.store.files import sha256_of
 from awe.store.storage import database_file, is_storage_failure
 from awe.store.verify import objects_with_file
 
@@ -107,7 +107,7 @@ def backup(context, folder, *, external=False, home=None, parts=()):
     """
     began = time.perf_counter()
     # Links and `..` would hide that the folder lies within the home.
-    place = Path(folder).expanduser().resolve()
+    place = typed_path(folder).resolve()
     _check_place(place, [home, database_file(context.session.where), context.files.folder])
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)

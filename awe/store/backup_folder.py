@@ -15,15 +15,13 @@ import shutil
 from pathlib import Path
 
 from awe.base.errors import AweError
-from awe.store.files import sha256_of
+from awe.store.copying import copy_file, private, sha256_of
 from awe.store.staging import remove_empty, sync_folder
 
 __all__ = [
     "SUMS",
     "BackupError",
     "BackupFolder",
-    "UnreadableError",
-    "copy_file",
     "is_backup",
     "make_folders",
 ]
@@ -31,7 +29,6 @@ __all__ = [
 SUMS = "SHA256SUMS"
 _LOCK = "lock"
 _UNFINISHED = "unfinished"
-_CHUNK = 1 << 20
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64})  ([^\n\r\0]+)\n")
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 # What others put into the top folder of a disk.
@@ -194,7 +191,7 @@ class BackupFolder:
     def _write(self, path, data):
         """Write a whole file, or leave the one that is there."""
         temporary = self.unfinished / "text"
-        with open(temporary, "wb", opener=_private) as stream:
+        with open(temporary, "wb", opener=private) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -344,54 +341,6 @@ class BackupFolder:
         )
 
 
-class UnreadableError(Exception):
-    """The file that was to be copied cannot be read."""
-
-
-def copy_file(source, target, mode=0o600):
-    """Copy a file, sync it, and compute its checksum on the way.
-
-    Parameters
-    ----------
-    source, target : pathlib.Path
-        From and to; the target must not exist.
-    mode : int, optional
-        Permissions of the copy. By default its owner reads and writes it.
-
-    Returns
-    -------
-    sha256 : str
-        The checksum.
-    size : int
-        Bytes.
-
-    Raises
-    ------
-    UnreadableError
-        The trouble is with the source.
-    """
-    digest, size = hashlib.sha256(), 0
-    with open(target, "xb", opener=_private) as copy:
-        for block in _blocks(source):
-            digest.update(block)
-            copy.write(block)
-            size += len(block)
-        copy.flush()
-        os.fsync(copy.fileno())
-    if mode != 0o600:
-        os.chmod(target, mode)
-    return digest.hexdigest(), size
-
-
-def _blocks(source):
-    try:
-        with open(source, "rb") as stream:
-            while block := stream.read(_CHUNK):
-                yield block
-    except OSError as err:
-        raise UnreadableError(err.strerror) from err
-
-
 def make_folders(folder):
     """Make a folder and those above it that only we may enter.
 
@@ -406,10 +355,6 @@ def make_folders(folder):
         folder = folder.parent
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
-
-
-def _private(path, flags):
-    return os.open(path, flags, 0o600)
 
 
 def _line(name, sha256):

@@ -8,20 +8,19 @@ import shutil
 import time
 from pathlib import Path
 
+from awe.base.paths import typed_path
 from awe.base.progress import track
 from awe.base.utc import to_microseconds
 from awe.store.backup_contents import NOTE, former_note, without_password
 from awe.store.backup_folder import (
     BackupError,
     BackupFolder,
-    UnreadableError,
-    copy_file,
     is_backup,
     make_folders,
 )
 from awe.store.backup_records import RECORDS, load_records
+from awe.store.copying import UnreadableError, copy_file, sha256_of
 from awe.store.external import state_of
-from awe.store.files import sha256_of
 from awe.store.lock import AdvisoryLock, FileLock
 from awe.store.staging import remove_empty, sync_folder
 from awe.store.storage import database_file, is_storage_failure, store_is_ready
@@ -85,7 +84,7 @@ def finished_backup(folder):
     BackupError
         There is none, or its list is damaged.
     """
-    path = Path(folder).expanduser().absolute()
+    path = typed_path(folder).absolute()
     if not is_backup(path):
         msg = f"{path} is no backup." if path.exists() else f"There is no folder {path}."
         raise BackupError(msg, remedy="Give the folder that `awe backup FOLDER` wrote.")

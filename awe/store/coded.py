@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from awe.base.errors import NoKeyError
 from awe.store import plain
 
 __all__ = ["Bundle", "Codec", "codec_named", "codec_of", "register_codec", "thaw", "to_frozen",
@@ -189,9 +190,11 @@ class Bundle(Mapping):
 
         Raises
         ------
-        KeyError
+        NoKeyError
             There is no such key.
         """
+        if key not in self._values:
+            raise NoKeyError(key, self)
         if key in self._packed:
             self._values[key] = unpack_frozen(plain.loads(self._values[key]))
             self._packed.discard(key)

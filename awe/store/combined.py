@@ -40,7 +40,7 @@ class And:
     def answer(self, block):
         """Give the common rows."""
         found = self._find(block)
-        if isinstance(found, bool) or found.dtype == bool:
+        if isinstance(found, bool) or found.dtype is _BOOL:
             return found
         mask = np.zeros(block.count, bool)
         mask[found] = True
@@ -56,14 +56,14 @@ class And:
     def rows(self, block):
         """Give the places of the common rows in a block: True for all, False for none."""
         found = self._find(block)
-        return found if isinstance(found, bool) or found.dtype != bool else found.nonzero()[0]
+        return found if isinstance(found, bool) or found.dtype is not _BOOL else found.nonzero()[0]
 
     def number(self, block):
         """Give the number of the common rows in a block."""
         found = self._find(block)
         if isinstance(found, bool):
             return block.count if found else 0
-        return int(np.count_nonzero(found)) if found.dtype == bool else len(found)
+        return int(np.count_nonzero(found)) if found.dtype is _BOOL else len(found)
 
     def _find(self, block):
         """Give True, False, the mask of the common rows, or their places where they are few.
@@ -107,6 +107,8 @@ class And:
 
 
 _GLANCING = (DomainTerm, Leaf)
+# NumPy makes it once; to compare types costs more than all else that is asked of an answer.
+_BOOL = np.dtype(bool)
 # Where at most one row in so many is left, the other terms look at those rows alone.
 _NARROW = 8
 

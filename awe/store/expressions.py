@@ -120,7 +120,21 @@ def _followable(session):
     return DomainTerm(allowed)
 
 
-class Compare:
+class _OnPath:
+    """A condition on what stands at the end of a path."""
+
+    def bind(self, session):
+        """Give the condition ready for one snapshot: paths through links become memberships."""
+        link, rest = self.path.split()
+        if rest is None:
+            return self._bind_here(session)
+        return member(session, link, targets(session, rest.cls, self._on(rest)))
+
+    def __str__(self):
+        return str(self._text)
+
+
+class Compare(_OnPath):
     """A comparison of an attribute, or of one behind links, with a value.
 
     Parameters
@@ -141,12 +155,10 @@ class Compare:
         self.value = value
         self._text = text
 
-    def bind(self, session):
-        """Give the condition ready for one snapshot: paths through links become memberships."""
-        link, rest = self.path.split()
-        if rest is not None:
-            inner = Compare(rest, self.op, self.value, self._text)
-            return member(session, link, targets(session, rest.cls, inner))
+    def _on(self, path):
+        return Compare(path, self.op, self.value, self._text)
+
+    def _bind_here(self, session):
         if isinstance(self.path.attribute, InverseAttribute):
             return self._bind_inverse(session)
         return Leaf(self.path.column, self.op, self.value)
@@ -164,11 +176,8 @@ class Compare:
         value = self.value if self.op == "in" else np.array([self.value], np.int64)
         return member(session, self.path, value)
 
-    def __str__(self):
-        return str(self._text)
 
-
-class Contains:
+class Contains(_OnPath):
     """A list attribute that contains a value; links may lead to the list.
 
     Parameters
@@ -186,18 +195,13 @@ class Contains:
         self.value = value
         self._text = text
 
-    def bind(self, session):
-        """Give the condition ready for one snapshot."""
-        link, rest = self.path.split()
-        if rest is not None:
-            inner = Contains(rest, self.value, self._text)
-            return member(session, link, targets(session, rest.cls, inner))
+    def _on(self, path):
+        return Contains(path, self.value, self._text)
+
+    def _bind_here(self, session):
         if isinstance(self.path.attribute, InverseAttribute):
             return member(session, self.path, np.array([self.value], np.int64))
         return ListLeaf(self.path.column, self.value)
-
-    def __str__(self):
-        return self._text
 
 
 def member(session, link, numbers):
@@ -224,7 +228,7 @@ def member(session, link, numbers):
     return RowsTerm(owners_of(session, link.attribute, numbers))
 
 
-class Loaded:
+class Loaded(_OnPath):
     """A condition that no column can answer: the objects are loaded and asked.
 
     Parameters
@@ -245,16 +249,11 @@ class Loaded:
         self.test = test
         self._text = text
 
-    def bind(self, session):
-        """Give the condition ready for one snapshot."""
-        link, rest = self.path.split()
-        if rest is not None:
-            inner = Loaded(rest, self.key, self.test, self._text)
-            return member(session, link, targets(session, rest.cls, inner))
-        return LoadedLeaf(session, self.path.attribute.name, self.key, self.test)
+    def _on(self, path):
+        return Loaded(path, self.key, self.test, self._text)
 
-    def __str__(self):
-        return self._text
+    def _bind_here(self, session):
+        return LoadedLeaf(session, self.path.attribute.name, self.key, self.test)
 
 
 def targets(session, cls, condition):

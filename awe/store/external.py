@@ -170,15 +170,15 @@ def check_external(*, checksums=True):
     -------
     problems : list of str
         What is missing, changed or damaged, a sentence each.
-    without : int
-        How many files have no checksum.
+    without : list of str
+        The files that have no checksum.
     """
     try:
         rows = ExternalFile.select_all().values("path", "size", "mtime", "sha256")
     except HostileRecordError as err:
-        return [f"Files outside of the store: {err}"], 0
+        return [f"Files outside of the store: {err}"], []
     found = [
         _problem(*row[:3], row[3] if checksums else None)
         for row in (track(rows, "Verify files outside of the store") if rows else ())
     ]
-    return [p for p in found if p is not None], sum(row[3] is None for row in rows)
+    return [p for p in found if p is not None], [row[0] for row in rows if row[3] is None]

@@ -1,7 +1,7 @@
 """Files of the store: bulk data beside the objects, each with a name, a size and a SHA-256."""
 
+import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import uuid
@@ -10,41 +10,18 @@ from pathlib import Path
 from awe.base.errors import AweError, AweLookupError, AweValueError
 from awe.store import current
 from awe.store.attributes import persistent
+from awe.store.copying import UnreadableError, copy_file, sha256_of
 from awe.store.objects import DBObject
 from awe.store.staging import Desk, StagedFile, abandoned_desks, remove_empty
 
 __all__ = ["DataObject", "FileStore", "FileStoreError", "sha256_of"]
 
-_CHUNK = 1 << 20
 # Files whose checksum was right, as they were then: of each, path, inode, size and time of change.
 _intact = {}
 
 
 class FileStoreError(AweError, OSError):
     """A file of the store is missing, damaged or cannot be written."""
-
-
-def sha256_of(path):
-    """Compute the checksum of a file.
-
-    Parameters
-    ----------
-    path : str or pathlib.Path
-        The file.
-
-    Returns
-    -------
-    digest : str
-        SHA-256 in hexadecimal digits.
-    size : int
-        Bytes.
-    """
-    digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as stream:
-        while block := stream.read(_CHUNK):
-            digest.update(block)
-            size += len(block)
-    return digest.hexdigest(), size
 
 
 class FileStore:
@@ -62,11 +39,14 @@ class FileStore:
         self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._desk = None
 
-    def _own_desk(self):
-        """Give this process's folder for files that wait; a lock on it tells that we live."""
-        if self._desk is None or self._desk.process != os.getpid():
-            self._desk = Desk(self.incoming)
-        return self._desk.folder
+    def _on_desk(self, filename):
+        """Give a place in this process's folder for files that wait; it is locked while we live."""
+        try:
+            if self._desk is None or self._desk.process != os.getpid():
+                self._desk = Desk(self.incoming)
+        except OSError as err:
+            raise self._not_written(filename, err) from err
+        return self._desk.folder / uuid.uuid4().hex
 
     def place(self, filename, sha256):
         """Give where a file lies, by its name and checksum.
@@ -104,24 +84,21 @@ class FileStore:
         size : int
             Bytes.
         """
-        temporary = self._own_desk() / uuid.uuid4().hex
-        digest, size, done = hashlib.sha256(), 0, False
+        temporary = self._on_desk(filename)
+        done = False
         try:
-            with open(source, "rb") as stream, open(temporary, "xb") as copy:
-                while block := stream.read(_CHUNK):
-                    digest.update(block)
-                    copy.write(block)
-                    size += len(block)
-                copy.flush()
-                os.fsync(copy.fileno())
-            os.chmod(temporary, 0o444)
+            sha256, size = copy_file(source, temporary, 0o444)
             done = True
+        except UnreadableError as err:
+            msg = f"The file {source} cannot be read: {err}."
+            raise FileStoreError(
+                msg, remedy="Nothing was stored. Mend it, then commit again."
+            ) from err
         except OSError as err:
             raise self._not_written(filename, err) from err
         finally:
             if not done:
                 temporary.unlink(missing_ok=True)
-        sha256 = digest.hexdigest()
         return StagedFile(temporary, self.place(filename, sha256)), sha256, size
 
     def _not_written(self, filename, err):
@@ -148,7 +125,7 @@ class FileStore:
         StagedFile or None
             To be moved in by the commit; None where it lies on another file system.
         """
-        temporary = self._own_desk() / uuid.uuid4().hex
+        temporary = self._on_desk(filename)
         staged, done = StagedFile(temporary, self.place(filename, sha256), source), False
         try:
             os.rename(source, temporary)
@@ -402,7 +379,8 @@ class DataObject(DBObject):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, temporary)
         except OSError as err:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             msg = f"{self.filename} cannot be put into {folder}: {err}."
             raise FileStoreError(msg, remedy="Take another folder.") from err
         if sha256_of(temporary)[0] != self.sha256:

@@ -11,9 +11,11 @@ from awe.store.attributes import Attribute, Path
 from awe.store.columns_scalar import pattern_of
 from awe.store.kind import to_python
 from awe.store.late_keys import value_under
-from awe.store.terms import missing_parentheses
+from awe.store.terms import Askable
 
 __all__ = ["KeyAttribute", "KeyTerm", "column_of_key"]
+
+_ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 class KeyAttribute(Attribute):
@@ -66,7 +68,7 @@ def column_of_key(path, key):
     return None if attribute is None else Path(path.cls, (*path.attributes[:-1], attribute))
 
 
-class KeyTerm:
+class KeyTerm(Askable):
     """A key of a dict attribute in a query, of which no column is kept.
 
     Parameters
@@ -76,8 +78,6 @@ class KeyTerm:
     key : str
         The key.
     """
-
-    __array_ufunc__ = None
 
     def __init__(self, path, key):
         self._path = path
@@ -111,23 +111,11 @@ class KeyTerm:
         fits = _is_missing if other is None else _comparison(operator.eq, other)
         return self._query(fits, f"{self} == {other!r}", negative=True)
 
-    def _ordered(self, sign, compare, other):
+    def _ordered(self, sign, other):
         if other is None:
             msg = f"{self} {sign} None has no meaning; ask {self} == None."
             raise AweTypeError(msg)
-        return self._query(_comparison(compare, other), f"{self} {sign} {other!r}")
-
-    def __lt__(self, other):
-        return self._ordered("<", operator.lt, other)
-
-    def __le__(self, other):
-        return self._ordered("<=", operator.le, other)
-
-    def __gt__(self, other):
-        return self._ordered(">", operator.gt, other)
-
-    def __ge__(self, other):
-        return self._ordered(">=", operator.ge, other)
+        return self._query(_comparison(_ORDER[sign], other), f"{self} {sign} {other!r}")
 
     def between(self, low, high):
         """Find values in a closed interval.
@@ -180,22 +168,6 @@ class KeyTerm:
             lambda value: isinstance(value, str) and match(value) is not None,
             f"{self}.like({pattern!r})",
         )
-
-    def __bool__(self):
-        msg = f"{self} stands for all objects at once and is neither true nor false."
-        raise AweTypeError(msg, remedy="Compare it, and combine with & | ~.")
-
-    def __and__(self, other):
-        missing_parentheses(self, repr(other))
-
-    def __or__(self, other):
-        missing_parentheses(self, repr(other), "|")
-
-    def __rand__(self, other):
-        missing_parentheses(repr(other), self)
-
-    def __ror__(self, other):
-        missing_parentheses(repr(other), self, "|")
 
 
 def _is_missing(value):

@@ -4,7 +4,7 @@ import numpy as np
 
 from awe.base.errors import AweTypeError
 
-__all__ = ["Kind", "RawReader", "short", "to_python"]
+__all__ = ["Kind", "RawReader", "short", "to_python", "with_article"]
 
 
 def short(value):
@@ -22,6 +22,22 @@ def short(value):
     """
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def with_article(name):
+    """Give a name with the indefinite article before it.
+
+    Parameters
+    ----------
+    name : str
+        Such as 'Imstat'.
+
+    Returns
+    -------
+    str
+        Such as 'an Imstat'.
+    """
+    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def to_python(value):
@@ -87,33 +103,16 @@ class Kind:
         Whether the value is a record of its own, loaded when touched.
     copied : bool
         Whether a value can be changed in place, so that each reader gets a copy.
-    own_type : type or None
-        The type of which a value may serve as it is.
-    all_serve : callable or None
-        Tells of a tuple of values of that type whether all do. None where they always do.
+    serves : str or None
+        The test whether a value serves as it is, as an expression in which ``{0}`` is the value
+        and the names are those of `awe.store.takers`. None where each value must be coerced.
     """
 
     spec = ""
     takes = ""
     child = False
     copied = False
-    own_type = None
-    all_serve = None
-
-    def fits(self, type_):
-        """Tell whether `coerce` gives values of a type as they are, where `all_serve` agrees.
-
-        Parameters
-        ----------
-        type_ : type
-            The exact type.
-
-        Returns
-        -------
-        bool
-            False where each value must be looked at.
-        """
-        return type_ is type(None) or type_ is self.own_type
+    serves = None
 
     def coerce(self, value, where):
         """Give the value in its own type, or raise; only lossless changes are made."""

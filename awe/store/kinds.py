@@ -12,7 +12,7 @@ import numpy as np
 from awe.base.errors import AweError, AweTypeError, AweValueError
 from awe.base.utc import from_microseconds, to_microseconds, to_utc
 from awe.store import registry
-from awe.store.kind import Kind, RawReader, to_python
+from awe.store.kind import Kind, RawReader, to_python, with_article
 from awe.store.kinds_child import ArrayKind, DictKind, Table, TableKind
 
 __all__ = [
@@ -35,23 +35,11 @@ __all__ = [
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 
-def _all_of_64_bits(values):
-    return min(values) >= _LEAST and max(values) <= _GREATEST
-
-
-def _all_ascii(values):
-    return "".join(values).isascii()
-
-
-def _all_naive(values):
-    return all(v.tzinfo is None for v in values)
-
-
 class BoolKind(Kind):
     """True or False."""
 
     spec = "bool"
-    own_type = bool
+    serves = "_type({0}) is _bool"
     takes = "True or False"
 
     def coerce(self, value, where):
@@ -67,8 +55,7 @@ class IntKind(Kind):
     """A whole number of 64 bits."""
 
     spec = "int"
-    own_type = int
-    all_serve = staticmethod(_all_of_64_bits)
+    serves = f"_type({{0}}) is _int and {_LEAST} <= {{0}} <= {_GREATEST}"
     takes = "a whole number (int)"
 
     def coerce(self, value, where):
@@ -88,7 +75,7 @@ class FloatKind(Kind):
     """A number in double precision."""
 
     spec = "float"
-    own_type = float
+    serves = "_type({0}) is _float"
     takes = "a number (float)"
 
     def coerce(self, value, where):
@@ -116,8 +103,7 @@ class StrKind(Kind):
     """A text."""
 
     spec = "str"
-    own_type = str
-    all_serve = staticmethod(_all_ascii)
+    serves = "_type({0}) is _str and {0}.isascii()"
     takes = "a text (str)"
 
     def coerce(self, value, where):
@@ -139,8 +125,7 @@ class DatetimeKind(Kind):
     """A date and time in UTC."""
 
     spec = "datetime"
-    own_type = datetime.datetime
-    all_serve = staticmethod(_all_naive)
+    serves = "_type({0}) is _datetime and {0}.tzinfo is None"
     takes = "a time (datetime, astropy Time or ISO 8601 text)"
 
     def coerce(self, value, where):
@@ -204,11 +189,7 @@ class LinkKind(Kind):
     @property
     def takes(self):
         """What the link takes."""
-        return f"a {self.target_name} object"
-
-    def fits(self, type_):
-        """Tell whether objects of a type are of the target class."""
-        return type_ is type(None) or issubclass(type_, self.target)
+        return f"{with_article(self.target_name)} object"
 
     def coerce(self, value, where):
         """Take an object of the target class or of one of its subclasses."""
@@ -259,10 +240,6 @@ class ListKind(Kind):
         """What the list takes."""
         return f"a list, each item {self.item.takes}"
 
-    def fits(self, type_):
-        """Tell that each value must be looked at."""
-        return False
-
     def coerce(self, value, where):
         """Take any iterable but a text; None is an empty list."""
         if value is None:
@@ -311,11 +288,7 @@ class OwnedKind(Kind):
     @property
     def takes(self):
         """What the attribute takes."""
-        return f"a {self.record_class.__name__}"
-
-    def fits(self, type_):
-        """Tell whether values of a type are records of the class."""
-        return type_ is type(None) or issubclass(type_, self.record_class)
+        return with_article(self.record_class.__name__)
 
     def coerce(self, value, where):
         """Take a record of the class, or a dict of its fields."""

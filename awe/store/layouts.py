@@ -214,22 +214,17 @@ def _to_float(raw):
 
 def _record_converter(session, schema, path, old, new):
     """Read an owned record whose class has gained, lost or moved fields."""
-    positions = {name: at for at, (name, _) in enumerate(old)}
-    steps = []
-    for name, spec in new:
-        at, inside = positions.get(name), f"{path}.{name}"
-        if at is None:
-            steps.append((None, None, initial_raw(session, schema, inside, spec)))
-        else:
-            steps.append((at, converter(session, schema, inside, old[at][1], spec), None))
-    return lambda raw: None if raw is None else tuple(_pick(raw, step) for step in steps)
+    plan = _plan(session, schema, old, new, f"{path}.")
+    return lambda raw: None if raw is None else _arranged(raw, plan)
 
 
-def _pick(values, step):
-    at, convert, default = step
-    if at is None:
-        return default
-    return values[at] if convert is None else convert(values[at])
+def _arranged(values, plan):
+    if plan is None:
+        return values
+    return tuple(
+        default if at is None else values[at] if convert is None else convert(values[at])
+        for at, convert, default in plan
+    )
 
 
 def normalised(session, schema, rows, fields):
@@ -260,22 +255,21 @@ def normalised(session, schema, rows, fields):
             continue
         if row.layout not in plans:
             plans[row.layout] = _plan(session, schema, schema.layouts[row.layout], fields)
-        plan = plans[row.layout]
-        values = row.values()
-        out.append(values if plan is None else tuple(_pick(values, step) for step in plan))
+        out.append(_arranged(row.values(), plans[row.layout]))
     return out
 
 
-def _plan(session, schema, layout, fields):
+def _plan(session, schema, layout, fields, prefix=""):
     """Say for each field where its value stands in the layout, or its default."""
     if layout == fields:
         return None
     positions = {name: (at, spec) for at, (name, spec) in enumerate(layout)}
     steps = []
     for name, spec in fields:
+        path = prefix + name
         if name not in positions:
-            steps.append((None, None, initial_raw(session, schema, name, spec)))
+            steps.append((None, None, initial_raw(session, schema, path, spec)))
         else:
             at, old = positions[name]
-            steps.append((at, converter(session, schema, name, old, spec), None))
+            steps.append((at, converter(session, schema, path, old, spec), None))
     return steps

@@ -1,6 +1,7 @@
 """The one lock under which every commit runs, between processes."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -32,7 +33,14 @@ class FileLock:
     def held(self):
         """Hold the lock inside a ``with`` block."""
         # A descriptor of its own each time: a child of fork() never holds ours.
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as err:
+            if err.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            msg = f"You may read the store {self.path.parent}, not write it: {err.strerror}."
+            remedy = "Nothing was stored. Set AWE_HOME to a home of your own, or ask its owner."
+            raise StoreError(msg, remedy=remedy) from err
         try:
             self._wait(descriptor)
             yield

@@ -1,12 +1,14 @@
 """How a persistent class is made of its declarations."""
 
+import keyword
+
 from awe.base.errors import AweAttributeError, AweLookupError, AweTypeError, NoAttributeError
 from awe.store import current, registry
 from awe.store.attributes import Attribute, InverseAttribute
 from awe.store.keys import KeyAttribute
 from awe.store.kinds import DictKind
 from awe.store.othernames import here_it_is
-from awe.store.shapes import Shapes
+from awe.store.takers import late_taker
 from awe.store.terms import QUERY_METHODS
 
 __all__ = ["DBMeta", "RecordMeta"]
@@ -50,11 +52,8 @@ class RecordMeta(type):
             if attribute.kind.child or isinstance(attribute, InverseAttribute):
                 msg = f"{attribute.where(cls)}: an owned record holds no dicts, arrays or tables."
                 raise AweTypeError(msg)
-        cls._takers = tuple(
-            (n, a.kind.coerce, a.where(cls), a.initial) for n, a in cls._attributes.items()
-        )
         cls._places = {n: at for at, n in enumerate(cls._attributes)}
-        cls._shapes = Shapes(cls._attributes)
+        cls._take = late_taker(cls, "tuple")
 
 
 class DBMeta(type):
@@ -78,13 +77,8 @@ class DBMeta(type):
                 attribute.resolve()
                 cls._keys[source, key] = attribute
         cls._unique = _unique_sets(cls)
-        # What the constructor needs for each value, at hand once for all objects.
-        cls._defaults = {n: a.default for n, a in cls._attributes.items()}
-        cls._takers = {
-            n: (a.kind.coerce, a.where(cls), a.inverse is not None)
-            for n, a in cls._attributes.items()
-        }
-        cls._shapes = Shapes(cls._attributes)
+        cls._take = late_taker(cls, "dict")
+        cls._two_sided = tuple(n for n, a in declared.items() if a.inverse is not None)
         cls._required = tuple(n for n, a in cls._attributes.items() if a.required)
         registry.declare(cls)
 
@@ -140,10 +134,10 @@ def _check_name(cls, attribute):
         name in base.__dict__ and not isinstance(base.__dict__[name], Attribute)
         for base in cls.__mro__[1:]
     )
-    if taken or name.startswith("_"):
+    if taken or name.startswith("_") or not name.isidentifier() or keyword.iskeyword(name):
         msg = (
             f"{cls.__name__}.{name}: an attribute may not bear the name of a method of a query "
-            "or of an object, nor begin with an underscore."
+            "or of an object, nor begin with an underscore; it is a name as Python writes it."
         )
         raise AweTypeError(msg)
 

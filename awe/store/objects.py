@@ -1,5 +1,7 @@
 """Persistent objects: what the user's classes derive from."""
 
+import functools
+
 from awe.base import hooks
 from awe.base.errors import (
     AweAttributeError,
@@ -20,7 +22,6 @@ from awe.store.othernames import here_it_is
 from awe.store.owned import OwnedRecord
 from awe.store.placeholders import Restricted
 from awe.store.recorded import Recorded
-from awe.store.shapes import take_one_by_one
 
 __all__ = ["DBObject", "OwnedRecord", "Restricted", "UnknownObject"]
 
@@ -43,6 +44,7 @@ class DBObject(Recorded, metaclass=DBMeta):
 
     _is_persistent_class = True
     abstract = True
+    other_names = {"delete": "context.delete(obj)", "id": "object_id", "save": "commit()"}
     vocabulary = False
     # A class that lists names here has a method check_value(name, value), which is asked before
     # one of these attributes gets a value and raises where it cannot be used.
@@ -62,23 +64,19 @@ class DBObject(Recorded, metaclass=DBMeta):
             msg = f"{type(self).__name__} stands for a kind of objects; make one of its subclasses."
             raise AweTypeError(msg)
         object.__setattr__(self, "_object_id", new_object_id())
-        shape = self._shapes.find(values)
-        new = self._defaults.copy()
+        self._complete(values)
+        new = self._take(**values)
         object.__setattr__(self, "_new", new)
-        if shape is None:
-            related = take_one_by_one(self, values, new)
-        else:
-            new.update(values)
-            for name in shape.others:
-                coerce, where, _ = self._takers[name]
-                new[name] = coerce(values[name], where)
-            related = shape.related
         for name in self.checked_names:
             if name in values:
                 self.check_value(name, new[name])
         # Only an object whose values are all good may show on the other side of a relation.
+        related = [name for name in self._two_sided if name in values]
         if related:
             self._relate(values, related)
+
+    def _complete(self, values):
+        """Add to the values of a new object what it gets where the user gives none."""
 
     def _relate(self, values, names):
         """Show a new object on the other sides of its relations."""
@@ -200,9 +198,15 @@ class DBObject(Recorded, metaclass=DBMeta):
         raise self._no_attribute(name)
 
     @classmethod
+    def _refuse(cls, names):
+        for name in names:
+            if name not in cls._inverses:
+                raise cls._no_attribute(name)
+
+    @classmethod
     def _no_attribute(cls, name):
         def tell():
-            names = [n for n in object.__dir__(cls) if n[0] != "_" and n not in ("abstract", "mro")]
+            names = [n for n in type.__dir__(cls) if n[0] != "_" and n != "abstract"]
             known = [*cls._attributes, *cls._inverses, *names]
             return f"{cls.__name__} has no attribute {name!r}{here_it_is(cls, name, known)}"
 
@@ -213,9 +217,8 @@ class DBObject(Recorded, metaclass=DBMeta):
     @property
     def object_id(self):
         """The object's name for ever: 32 hexadecimal digits of a UUID of version 7."""
-        if self._new is not None:
-            return self._object_id.hex()
-        return self._fresh_row().object_id.hex()
+        own = self._object_id if self._new is not None else self._fresh_row().object_id
+        return own.hex()
 
     @property
     def is_committed(self):
@@ -365,14 +368,11 @@ class DBObject(Recorded, metaclass=DBMeta):
     # --- what a class answers ---
 
     @classmethod
+    @functools.cache
     def _fields(cls):
         """Give the fields of a record, in order, with their kinds."""
-        cached = cls.__dict__.get("_fields_cache")
-        if cached is None:
-            attributes = [*cls._attributes.values(), *cls._keys.values()]
-            cached = tuple((a.name, a.kind.spec) for a in attributes)
-            cls._fields_cache = cached
-        return cached
+        fields = (*cls._attributes.values(), *cls._keys.values())
+        return tuple((a.name, a.kind.spec) for a in fields)
 
     @classmethod
     def get_persistent_properties(cls):

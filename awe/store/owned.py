@@ -1,6 +1,6 @@
 """Owned records: values of several fields that live inside their owner."""
 
-from awe.base.errors import AweAttributeError, did_you_mean
+from awe.base.errors import AweAttributeError, NoAttributeError, did_you_mean
 from awe.store.meta import RecordMeta
 
 __all__ = ["OwnedRecord"]
@@ -22,20 +22,7 @@ class OwnedRecord(metaclass=RecordMeta):
     _is_owned_record = True
 
     def __init__(self, **values):
-        shape = self._shapes.find(values)
-        if shape is not None and shape.is_whole and not shape.others:
-            _setattr(self, "_held", tuple(values.values()))
-            return
-        known = self._attributes
-        if not values.keys() <= known.keys():
-            name = next(n for n in values if n not in known)
-            msg = f"{type(self).__name__} has no field {name!r}.{did_you_mean(name, known)}"
-            raise AweAttributeError(msg)
-        made = [
-            coerce(values[name], where) if name in values else initial()
-            for name, coerce, where, initial in self._takers
-        ]
-        _setattr(self, "_held", tuple(made))
+        _setattr(self, "_held", self._take(**values))
 
     @classmethod
     def _from_values(cls, values):
@@ -58,12 +45,23 @@ class OwnedRecord(metaclass=RecordMeta):
         raise AweAttributeError(msg)
 
     def __setattr__(self, name, value):
-        attribute = self._attributes.get(name)
-        if attribute is None:
-            hint = did_you_mean(name, self._attributes)
-            msg = f"{type(self).__name__} has no field {name!r}.{hint}"
-            raise AweAttributeError(msg)
-        self._set(attribute, value)
+        if name not in self._attributes:
+            self._refuse([name])
+        self._set(self._attributes[name], value)
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self._refuse([name])
+
+    @classmethod
+    def _refuse(cls, names):
+        name = next(iter(names))
+
+        def tell():
+            return f"{cls.__name__} has no field {name!r}.{did_you_mean(name, cls._attributes)}"
+
+        raise NoAttributeError(tell)
 
     def replace(self, **values):
         """Give a copy with other values in some fields.

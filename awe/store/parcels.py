@@ -124,7 +124,7 @@ def _empty(class_name, object_id):
     cls = registry.find_class(class_name)
     obj = object.__new__(cls)
     object.__setattr__(obj, "_object_id", bytes.fromhex(object_id))
-    object.__setattr__(obj, "_new", cls._defaults.copy())
+    object.__setattr__(obj, "_new", cls._take())
     return obj
 
 

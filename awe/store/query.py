@@ -256,7 +256,7 @@ class Query:
 
     def _extreme(self, name, greatest):
         path = results.named_path(self._cls, name)
-        results.check_scalar(path, "max and min")
+        results.check_scalar(path, "max" if greatest else "min")
         session = current.session()
         packed = aggregates.extreme(session, self._cls, self._rows(), path, greatest)
         return None if packed is None else session.get(packed)

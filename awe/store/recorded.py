@@ -1,5 +1,7 @@
 """How an object reads itself from the store and gives its values to it."""
 
+import functools
+
 from awe.store.inverse import unsaved
 from awe.store.kind import RawReader
 from awe.store.kinds import LinkKind, ListKind
@@ -108,45 +110,33 @@ class Recorded:
     # --- to the store ---
 
     @classmethod
+    @functools.cache
     def _link_attributes(cls):
         """Give (name, attribute) of all that can link to objects."""
-        cached = cls.__dict__.get("_links_cache")
-        if cached is None:
-            cached = tuple((n, a) for n, a in cls._attributes.items() if a.kind.may_link())
-            cls._links_cache = cached
-        return cached
+        return tuple((n, a) for n, a in cls._attributes.items() if a.kind.may_link())
 
     @classmethod
+    @functools.cache
     def _link_names(cls):
         """Give the names of the attributes that are one link each, and of others with links."""
-        cached = cls.__dict__.get("_link_names_cache")
-        if cached is None:
-            links = cls._link_attributes()
-            single = tuple(n for n, a in links if isinstance(a.kind, LinkKind))
-            cached = single, tuple(n for n, _ in links if n not in single)
-            cls._link_names_cache = cached
-        return cached
+        links = cls._link_attributes()
+        single = tuple(n for n, a in links if isinstance(a.kind, LinkKind))
+        return single, tuple(n for n, _ in links if n not in single)
 
     @classmethod
+    @functools.cache
     def _child_attributes(cls):
         """Give (name, attribute) of all that are records of their own."""
-        cached = cls.__dict__.get("_children_cache")
-        if cached is None:
-            cached = tuple((n, a) for n, a in cls._attributes.items() if a.kind.child)
-            cls._children_cache = cached
-        return cached
+        return tuple((n, a) for n, a in cls._attributes.items() if a.kind.child)
 
     @classmethod
+    @functools.cache
     def _reader(cls):
         """Give what takes the raw values out of those of a new object."""
-        cached = cls.__dict__.get("_reader_cache")
-        if cached is None:
-            cached = RawReader(
-                _is_present if a.kind.child else a.kind.raw_converter()
-                for a in cls._attributes.values()
-            )
-            cls._reader_cache = cached
-        return cached
+        return RawReader(
+            _is_present if a.kind.child else a.kind.raw_converter()
+            for a in cls._attributes.values()
+        )
 
     def _raws(self):
         """Give the raw values of a new object in the order of its fields."""

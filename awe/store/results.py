@@ -12,6 +12,7 @@ from awe.store.attributes import InverseAttribute, attributes_behind, path_of
 from awe.store.blocks import blocks_of
 from awe.store.columns import NumberColumn, TextColumn, column_from_values, concatenate
 from awe.store.keyed import Keyed, array_under, keyed_path, values_under
+from awe.store.kind import with_article
 from awe.store.kinds import (
     BoolKind,
     DatetimeKind,
@@ -179,7 +180,8 @@ def check_scalar(path, what):
     check_column(path, what)
     scalar = (BoolKind, DatetimeKind, FloatKind, IntKind, StrKind)
     if not isinstance(path.kind, scalar) or isinstance(path.attribute, InverseAttribute):
-        msg = f"{what} takes a number, text or time; {path} is a {path.attribute.type_text()}."
+        is_of = with_article(path.attribute.type_text())
+        msg = f"{what} takes a number, text or time; {path} is {is_of}."
         raise AweTypeError(msg)
 
 
@@ -408,7 +410,10 @@ def table(session, cls, numbers, names):
             out[path.column] = MaskedColumn(values, mask=mask)
             continue
         if isinstance(path.kind, OwnedKind) or path.kind.child:
-            msg = f"{path} is a {path.attribute.type_text()}, which has no column of its own."
+            msg = (
+                f"{path} is {with_article(path.attribute.type_text())}, which has no column of "
+                "its own."
+            )
             raise AweTypeError(msg, remedy=_fields_hint(path))
         values, mask = _table_values(session, column_of(session, numbers, path), path)
         kind = Column if mask is None else MaskedColumn

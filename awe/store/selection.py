@@ -11,7 +11,7 @@ from awe.store.othernames import here_it_is
 from awe.store.query import Query
 from awe.store.terms import Term
 
-__all__ = ["get", "get_or_create", "select"]
+__all__ = ["get", "get_or_create", "select", "stored_like"]
 
 
 def select(cls, criteria):
@@ -157,7 +157,7 @@ def get_or_create(cls, values):
     obj = cls(**values)
     session = current.session()
     session.ensure()
-    complete = [names for _, names in cls._unique if all(obj._new[n] is not None for n in names)]
+    complete = _complete(obj)
     if not complete:
         msg = f"{cls.__name__}.get_or_create needs all that makes an object unique: {_need(cls)}."
         raise AweTypeError(msg)
@@ -166,7 +166,29 @@ def get_or_create(cls, values):
     waiting = session.interned.get(key)
     if waiting is not None and not waiting.is_committed:
         return waiting
-    for names in complete:
+    stored = stored_like(obj)
+    if stored is not None:
+        return stored
+    object.__setattr__(obj, "_interned", True)
+    session.interned[key] = obj
+    return obj
+
+
+def stored_like(obj):
+    """Give the stored object that has one of the unique values of a new one.
+
+    Parameters
+    ----------
+    obj : DBObject
+        A new object.
+
+    Returns
+    -------
+    DBObject or None
+        Of where the new one would go; None where there is none.
+    """
+    cls = type(obj)
+    for names in _complete(obj):
         if any(_is_new(obj._new[n]) for n in names):
             continue
         query = Query(cls, ex.Everything())
@@ -177,9 +199,12 @@ def get_or_create(cls, values):
         found = query[:1]
         if found:
             return found[0]
-    object.__setattr__(obj, "_interned", True)
-    session.interned[key] = obj
-    return obj
+    return None
+
+
+def _complete(obj):
+    """Give the sets of attributes that make an object unique of which no value is missing."""
+    return [n for _, n in type(obj)._unique if all(obj._new[name] is not None for name in n)]
 
 
 def _need(cls):

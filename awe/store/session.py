@@ -81,9 +81,19 @@ class Session(Catalog):
         self._answers = {}
         self._answers_for = registry.generation
         self._manager = make_transaction_manager()
+        self._database = self._connection = None
         self._open()
 
     def _open(self):
+        try:
+            self._find_root()
+        except BaseException:
+            # Nobody has got this session, by which it could be closed.
+            if self._connection is not None:
+                self.close()
+            raise
+
+    def _find_root(self):
         if store_is_ready(self.where):
             self._connect(reading=True)
         else:
@@ -95,7 +105,6 @@ class Session(Catalog):
                     self._manager.commit()
                     self.begin()
         if self.root is None:
-            self.close()
             raise self._is_damaged()
         self._check_version()
         self._check_tables()
@@ -110,20 +119,17 @@ class Session(Catalog):
         names, extents = dict(root.names), dict(root.extents)
         fit = names.keys() == extents.keys() and set(names.values()) == set(root.schemas)
         if not fit or not all(isinstance(extent, Extent) for extent in extents.values()):
-            self.close()
             raise self._is_damaged()
 
     def _check_version(self):
         version = self.root.version
         if version < OLDEST_VERSION:
-            self.close()
             msg = (
                 f"The store {self.where} was made by a trial version of awe (version {version} of "
                 f"the store, this awe reads {OLDEST_VERSION} to {STORE_VERSION})."
             )
             raise StoreError(msg, remedy="Set AWE_HOME to another folder and ingest anew.")
         if version > STORE_VERSION:
-            self.close()
             msg = (
                 f"The store {self.where} was written by a newer awe (version {version} of the "
                 f"store, this awe reads up to {STORE_VERSION})."

@@ -24,8 +24,8 @@ _BEGUN = ".new-"
 # Names of the desks of this process, with its number. NFS drops the lock of a process that closes
 # any descriptor of the file: nobody looks at his own.
 _ours = set()
-# What file systems without hard links say.
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+# What file systems without hard links say; the second and third are one number on Linux only.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
 class StagedFile:

@@ -6,7 +6,7 @@ from awe.base.errors import AweTypeError
 from awe.store import expressions as ex
 from awe.store.attributes import attributes_behind
 from awe.store.columns import values_among
-from awe.store.kind import to_python
+from awe.store.kind import to_python, with_article
 from awe.store.kinds import (
     BoolKind,
     DatetimeKind,
@@ -19,7 +19,7 @@ from awe.store.kinds import (
     StrKind,
 )
 
-__all__ = ["QUERY_METHODS", "Term", "missing_parentheses"]
+__all__ = ["QUERY_METHODS", "Askable", "Term", "missing_parentheses"]
 
 QUERY_METHODS = frozenset({"between", "contains", "in_", "like"})
 _SCALARS = (BoolKind, DatetimeKind, FloatKind, IntKind, StrKind)
@@ -47,7 +47,70 @@ def missing_parentheses(left, right, sign="&"):
     raise AweTypeError(msg)
 
 
-class Term:
+class Askable:
+    """What stands for a value of all objects at once, and is compared to make a query."""
+
+    # NumPy must not take a term for an array: np.float64(3) < A.x is a condition on A.x.
+    __array_ufunc__ = None
+
+    def __lt__(self, other):
+        return self._ordered("<", other)
+
+    def __le__(self, other):
+        return self._ordered("<=", other)
+
+    def __gt__(self, other):
+        return self._ordered(">", other)
+
+    def __ge__(self, other):
+        return self._ordered(">=", other)
+
+    # --- misuse ---
+
+    def __bool__(self):
+        msg = f"{self} stands for all objects at once and is neither true nor false."
+        raise AweTypeError(msg, remedy="Compare it: (A.x == 1), and combine with & | ~.")
+
+    @property
+    def _column(self):
+        return str(self).partition(".")[2]
+
+    def _one_by_one(self):
+        msg = f"{self} stands for all objects at once."
+        raise AweTypeError(msg, remedy=f"The values of a query q: q.table({self._column!r})")
+
+    __iter__ = __len__ = __float__ = __int__ = __abs__ = __neg__ = _one_by_one
+
+    def _no_arithmetic(self, other):
+        msg = f"{self} cannot be computed with in a query: it is compared as it stands."
+        raise AweTypeError(
+            msg,
+            remedy="Compute on the other side, as in A.x > 6 / 2, or with the values of a query q: "
+            f"q.table({self._column!r})",
+        )
+
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _no_arithmetic
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = _no_arithmetic
+    __rpow__ = _no_arithmetic
+
+    def __and__(self, other):
+        missing_parentheses(self, _short(other))
+
+    def __or__(self, other):
+        missing_parentheses(self, _short(other), "|")
+
+    def __rand__(self, other):
+        missing_parentheses(_short(other), self)
+
+    def __ror__(self, other):
+        missing_parentheses(_short(other), self, "|")
+
+    def __invert__(self):
+        msg = f"~{self}: only a condition can be negated, such as ~({self} == 1)."
+        raise AweTypeError(msg)
+
+
+class Term(Askable):
     """An attribute in a query: compare it, or go on to the attributes behind it.
 
     Parameters
@@ -55,9 +118,6 @@ class Term:
     path : Path
         The way to the attribute.
     """
-
-    # NumPy must not take a term for an array: np.float64(3) < A.x is a condition on A.x.
-    __array_ufunc__ = None
 
     def __init__(self, path):
         self._path = path
@@ -80,9 +140,8 @@ class Term:
             kind = kind.item
         return sorted([*attributes_behind(kind), *QUERY_METHODS])
 
-    def __bool__(self):
-        msg = f"{self._path} stands for all objects at once and is neither true nor false."
-        raise AweTypeError(msg, remedy="Compare it: (A.x == 1), and combine with & | ~.")
+    def __str__(self):
+        return str(self._path)
 
     __hash__ = object.__hash__
 
@@ -93,18 +152,6 @@ class Term:
 
     def __ne__(self, other):
         return self._query(ex.Not(self._equal(other), f"{self._path} != {_short(other)}"))
-
-    def __lt__(self, other):
-        return self._ordered("<", other)
-
-    def __le__(self, other):
-        return self._ordered("<=", other)
-
-    def __gt__(self, other):
-        return self._ordered(">", other)
-
-    def __ge__(self, other):
-        return self._ordered(">=", other)
 
     def like(self, pattern):
         """Find texts that match a pattern.
@@ -246,7 +293,15 @@ class Term:
         if value is None:
             msg = f"{self._path} {op} takes {self._path.kind.takes}, not None."
             raise AweTypeError(msg)
-        return _comparable(self._path.kind, value, _Place(self._path, op))
+        kind = self._path.kind
+        if (
+            isinstance(kind, LinkKind)
+            and isinstance(value, str)
+            and "name" in kind.target._attributes
+        ):
+            msg = f"{self._path} {op} takes {kind.takes}, not str {value!r}."
+            raise AweTypeError(msg, remedy=f"By its name: {self._path}.name {op} {value!r}")
+        return _comparable(kind, value, _Place(self._path, op))
 
     def _need(self, kinds, op):
         kind = self._path.kind
@@ -257,7 +312,8 @@ class Term:
             if isinstance(kind, (LinkKind, OwnedKind)):
                 names = ", ".join(list(attributes_behind(kind))[:5])
                 hint = f" Go on to one of its attributes: {names} ..."
-            msg = f"{self._path} is a {self._path.attribute.type_text()}, which has no {op}.{hint}"
+            what = with_article(self._path.attribute.type_text())
+            msg = f"{self._path} is {what}, which has no {op}.{hint}"
             raise AweTypeError(msg)
         return kind
 
@@ -273,24 +329,6 @@ class Term:
 
     def _no_list(self, op):
         msg = f"{self._path} is a list, which has no {op}; ask {self._path}.contains(value)."
-        raise AweTypeError(msg)
-
-    # --- misuse ---
-
-    def __and__(self, other):
-        missing_parentheses(_short(self), _short(other))
-
-    def __or__(self, other):
-        missing_parentheses(_short(self), _short(other), "|")
-
-    def __rand__(self, other):
-        missing_parentheses(_short(other), self._path)
-
-    def __ror__(self, other):
-        missing_parentheses(_short(other), self._path, "|")
-
-    def __invert__(self):
-        msg = f"~{self._path}: only a condition can be negated, such as ~({self._path} == 1)."
         raise AweTypeError(msg)
 
 
@@ -337,5 +375,5 @@ def _comparable(kind, value, where):
 
 
 def _short(value):
-    text = repr(value) if not isinstance(value, Term) else str(value._path)
+    text = str(value) if isinstance(value, Askable) else repr(value)
     return text if len(text) <= 70 else text[:67] + "..."
