@@ -4,7 +4,7 @@ import numpy as np
 
 from awe.base.errors import AweValueError
 
-__all__ = ["Lasers", "is_degraded", "lasers_of", "table_of", "windowed"]
+__all__ = ["Lasers", "flag_of", "is_degraded", "lasers_of", "table_of", "windowed"]
 
 _NUMBERS = (1, 2, 3, 4)
 
@@ -128,6 +128,25 @@ def lasers_of(table, least, greatest):
     return Lasers(r0, outer_scale, good)
 
 
+def flag_of(header, key):
+    """Give a flag of a header.
+
+    Parameters
+    ----------
+    header : mapping
+        Of the cube or the raw file.
+    key : str
+        The keyword.
+
+    Returns
+    -------
+    bool or None
+        None where the header has no such keyword, or no flag there.
+    """
+    value = header.get(key)
+    return bool(value) if isinstance(value, (bool, int)) and value in (0, 1) else None
+
+
 def is_degraded(header, lasers):
     """Tell whether adaptive optics worked with fewer than four lasers.
 
@@ -144,7 +163,7 @@ def is_degraded(header, lasers):
         True where a laser was simulated or its data cannot be used, None where the header does
         not tell of all of them.
     """
-    simulated = [header.get(f"ESO LGS{i} LASR{i} SWSIM") for i in _NUMBERS]
+    simulated = [flag_of(header, f"ESO LGS{i} LASR{i} SWSIM") for i in _NUMBERS]
     if any(simulated) or (lasers is not None and lasers.lacks_one()):
         return True
     return None if None in simulated else False

@@ -315,9 +315,13 @@ class SatelliteMap(ExposureMap):
     def make(self):
         """Find the trails in the reduced frame."""
         from awe.pixels import find_trails, trail_mask
+        from awe.pixels.trails import SMALLEST_SIDE
 
         data, parameters = self.frame.data, self.process_params
         self.steps_not_done = self.missing_maps()
+        if min(data.shape) < SMALLEST_SIDE:
+            small = f"satellite trails: the CCD has fewer than {SMALLEST_SIDE} pixels to a side"
+            self.steps_not_done = [*self.steps_not_done, small]
         bad = masks_of(self, "hot", "cold", "saturated", "cosmic")
         trails = find_trails(data, mask=bad, threshold=parameters.HOUGH_THRESHOLD,
                              shortest=parameters.SHORTEST)  # fmt: skip

@@ -5,7 +5,7 @@ import hashlib
 
 import numpy as np
 
-from awe.model import headers as _headers
+import awe.model.headers  # noqa: F401  registers how headers are kept
 from awe.model.looking import Inspected
 from awe.model.sources import SourcesKind
 from awe.model.vocabulary import Filter, Instrument, Template
@@ -258,6 +258,3 @@ def _mean_of_column(table, name):
     values = np.asarray(table.column(name) if hasattr(table, "names") else table[name])
     values = values[np.isfinite(values)] if values.dtype.kind in "iuf" else values[:0]
     return float(values.mean()) if values.size else None
-
-
-del _headers

@@ -26,10 +26,32 @@ __all__ = [
     "TwilightFlatFrameParameters",
     "check_flats",
     "overscan_of",
+    "subwindow_limits",
 ]
 
 _SAMPLES = 1 << 16
 _ALIKE = ("instrument", "chip", "readout", "filter")
+
+
+def subwindow_limits(flatness):
+    """Declare the limits of the medians of sub-windows: two parameters of a flat.
+
+    Parameters
+    ----------
+    flatness : float
+        Default of the first.
+
+    Returns
+    -------
+    tuple of (Parameter, Parameter)
+        MAXIMUM_SUBWIN_FLATNESS and MAXIMUM_SUBWIN_DIFF.
+    """
+    return (
+        parameter("Limit of max - min of the medians of 32 sub-windows", float, flatness, low=0,
+                  critical=False),
+        parameter("Limit of the change of these medians since the previous flat", float, 0.1,
+                  low=0, critical=False),
+    )  # fmt: skip
 
 
 class BaseFlatFrame(BaseCalFrame):
@@ -215,23 +237,25 @@ def _level(stack, k, frame, hot):
     return level
 
 
+def _pixel_limits():
+    """Declare the limits of MAXIMUM_NUMBER_OF_OUTLIERS and MAXIMUM_BAD_FRACTION."""
+    share = {"low": 0, "high": 1, "critical": False}
+    return (
+        parameter("Limit of the number of values left out, as a share of all values of the raw "
+                  "flats, so that it fits every CCD; 0 is none", float, 0.2, **share),
+        parameter("So many pixels may be masked, zero, negative or not a number, as a share of all",
+                  float, 0.5, **share),
+    )  # fmt: skip
+
+
 class DomeFlatFrameParameters(ProcessParameters):
     """How a dome flat is made, and its limits."""
 
     OVERSCAN_CORRECTION = parameter("Overscan method", int, 6, low=0, high=10)
     SIGMA_CLIP = parameter("Clip, in sigma of the noise model", float, 5.0, unit="sigma", low=1.0)
     MINIMUM_FRAMES = parameter("Least number of raw flats", int, 2, low=1, critical=False)
-    MAXIMUM_NUMBER_OF_OUTLIERS = parameter("Limit of the number of values left out, as a share of "
-                                           "all values of the raw flats, so that it fits every "
-                                           "CCD; 0 is none", float, 0.2, low=0, high=1,
-                                           critical=False)  # fmt: skip
-    MAXIMUM_BAD_FRACTION = parameter("So many pixels may be masked, zero, negative or not a "
-                                     "number, as a share of all", float, 0.5, low=0, high=1,
-                                     critical=False)  # fmt: skip
-    MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
-                                        float, 1.0, low=0, critical=False)  # fmt: skip
-    MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
-                                    float, 0.1, low=0, critical=False)  # fmt: skip
+    MAXIMUM_NUMBER_OF_OUTLIERS, MAXIMUM_BAD_FRACTION = _pixel_limits()
+    MAXIMUM_SUBWIN_FLATNESS, MAXIMUM_SUBWIN_DIFF = subwindow_limits(1.0)
     VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
@@ -267,17 +291,8 @@ class TwilightFlatFrameParameters(ProcessParameters):
     STAR_REJECTION = parameter("Stars, which one frame shows and the others do not, are left out",
                                bool, True)  # fmt: skip
     MINIMUM_FRAMES = parameter("Least number of raw flats", int, 2, low=1, critical=False)
-    MAXIMUM_NUMBER_OF_OUTLIERS = parameter("Limit of the number of values left out, as a share of "
-                                           "all values of the raw flats, so that it fits every "
-                                           "CCD; 0 is none", float, 0.2, low=0, high=1,
-                                           critical=False)  # fmt: skip
-    MAXIMUM_BAD_FRACTION = parameter("So many pixels may be masked, zero, negative or not a "
-                                     "number, as a share of all", float, 0.5, low=0, high=1,
-                                     critical=False)  # fmt: skip
-    MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
-                                        float, 1.0, low=0, critical=False)  # fmt: skip
-    MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
-                                    float, 0.1, low=0, critical=False)  # fmt: skip
+    MAXIMUM_NUMBER_OF_OUTLIERS, MAXIMUM_BAD_FRACTION = _pixel_limits()
+    MAXIMUM_SUBWIN_FLATNESS, MAXIMUM_SUBWIN_DIFF = subwindow_limits(1.0)
     VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 
@@ -313,10 +328,7 @@ class MasterFlatFrameParameters(ProcessParameters):
                             int, 0, unit="pix", low=0)  # fmt: skip
     MIRROR_YPIX = parameter("Mirrored beyond the edges in y before smoothing; 0 as far as needed",
                             int, 0, unit="pix", low=0)  # fmt: skip
-    MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
-                                        float, 1.0, low=0, critical=False)  # fmt: skip
-    MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
-                                    float, 0.1, low=0, critical=False)  # fmt: skip
+    MAXIMUM_SUBWIN_FLATNESS, MAXIMUM_SUBWIN_DIFF = subwindow_limits(1.0)
     VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 

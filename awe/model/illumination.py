@@ -360,6 +360,8 @@ class IlluminationCorrectionFrame(BaseCalFrame):
     """The image that a reduced frame is divided by: mean 1 over its CCD."""
 
     abstract = False
+    # It goes with its IlluminationCorrection, of which people pick the frames.
+    picked = True
     file_kind = ("Cal", "Illumination")
     unit = "1"
     inputs = ("illumination_correction",)

@@ -1,8 +1,11 @@
 """How frames and exposures are looked at: windows, figures, other programs, astropy's CCDData."""
 
+import os
+
 import numpy as np
 
 from awe.base import hooks
+from awe.base.errors import AweTypeError
 from awe.base.keys import with_keys
 
 __all__ = ["Inspected", "Looked", "ccd_of", "inspect", "world_coordinates"]
@@ -31,7 +34,15 @@ def inspect(things, *, save=None, block=None, mask=False, blink=False):
     -------
     pathlib.Path or None
         The picture that ``save`` names.
+
+    Raises
+    ------
+    AweTypeError
+        Something has no pixels, as the name of a file.
     """
+    if isinstance(things, (str, os.PathLike)):
+        msg = f"inspect takes frames of the store, not the file {str(things)!r}."
+        raise AweTypeError(msg, remedy=f"Type: ingest({str(things)!r}, commit=True)")
     picture = hooks.call("inspect", things, save=save, block=block, mask=mask, blink=blink)
     return None if save is None else picture
 

@@ -10,6 +10,7 @@ from awe.model.exposures import Exposure, Target, values_of_header
 from awe.model.looking import Inspected
 from awe.model.vocabulary import Instrument
 from awe.process import ProcessParameters, Product, parameter
+from awe.process.wanted import ManyWanted
 from awe.store import Table, persistent
 
 __all__ = ["ProcessedExposure", "ProcessedExposureParameters"]
@@ -43,8 +44,11 @@ class ProcessedExposureParameters(ProcessParameters):
                                low=1, high=4)  # fmt: skip
 
 
-class ProcessedExposure(Inspected, Product):
-    """What was made from an exposure with adaptive optics; an exposure may have several."""
+class ProcessedExposure(Inspected, ManyWanted, Product):
+    """What was made from an exposure with adaptive optics; an exposure may have several.
+
+    Its `target` is what was observed: products are asked for with ``targets``.
+    """
 
     abstract = False
     inputs = ("exposure",)
@@ -138,7 +142,7 @@ class ProcessedExposure(Inspected, Product):
             msg = f"{exposure!r} has no header, no tables and no PSF parameters to process."
             raise AweValueError(msg, cause="neither header nor tables nor PSF parameters")
         skipped = []
-        self._take_header(header)
+        self._take_header(header, skipped)
         if exposure.sources is not None:
             self.num_sources = len(np.unique(np.asarray(exposure.sources["source_id"])))
         for name, key in _TABLES.items():
@@ -157,15 +161,18 @@ class ProcessedExposure(Inspected, Product):
     def _is_2022(self):
         return self.process_params.MODE == _OF_2022
 
-    def _take_header(self, header):
+    def _take_header(self, header, skipped):
         from awe.pixels import adaptive_optics as optics
 
         for name, value in values_of_header(header).items():
             # What the header lacks, somebody may have set.
             setattr(self, name, getattr(self.exposure, name) if value is None else value)
         if self.seeing is not None and self.airmass is not None:
-            self.seeing_los = optics.line_of_sight_seeing(self.seeing, self.airmass)
-        loop = header.get("ESO AOS TT LOOP ST")
+            try:
+                self.seeing_los = optics.line_of_sight_seeing(self.seeing, self.airmass)
+            except AweValueError as err:
+                skipped.append(f"seeing_los: {err}")
+        loop = adaptive.flag_of(header, "ESO AOS TT LOOP ST")
         self.ttfree = None if loop is None else not loop
         if self._is_2022:
             self.ngs_flux = -1.0
@@ -222,9 +229,12 @@ class ProcessedExposure(Inspected, Product):
         self.sparta_iq_los_500nm_nogain = quality.at_500nm(*turbulence)
         if self.glf is None:
             skipped.append("sparta_iq with gain: the ground-layer fraction is not known")
-        else:
+            return quality
+        try:
             gain = optics.ground_layer_gain(self.glf)
             self.sparta_iq_los_500nm = quality.at_500nm(*turbulence, gain)
+        except AweValueError as err:
+            skipped.append(f"sparta_iq with gain: {err}")
         return quality
 
     def _take_wavelengths(self, wavelength, quality):

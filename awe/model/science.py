@@ -74,7 +74,7 @@ class ReducedScienceFrame(FrameProduct):
 
     abstract = False
     file_kind = ("Sci", "Red")
-    pixel_version = "1.1"
+    pixel_version = "1.2"
     inputs = (
         "raw", "bias", "flat", "hot", "cold", "saturated", "dark", "illumination", "fringe",
         "gain_linearity",

@@ -7,7 +7,7 @@ import numpy as np
 from awe.base.errors import AweValueError
 from awe.model.base import LazyImage
 from awe.model.calibrations import BaseCalFrame, BiasFrame
-from awe.model.flats import BaseFlatFrame, MasterFlatFrame
+from awe.model.flats import BaseFlatFrame, MasterFlatFrame, subwindow_limits
 from awe.model.quality import FRINGE_DIFFERENCE
 from awe.model.science import ReducedScienceFrame
 from awe.model.stacks import check_common
@@ -194,10 +194,7 @@ class NightSkyFlatFrameParameters(ProcessParameters):
                                  float, 3.5, unit="sigma", low=1.0)  # fmt: skip
     SOURCE_GROW = parameter("Sources are grown by so many", int, 5, unit="pix", low=0, high=100)
     MINIMUM_FRAMES = parameter("Least number of reduced frames", int, 3, low=1, critical=False)
-    MAXIMUM_SUBWIN_FLATNESS = parameter("Limit of max - min of the medians of 32 sub-windows",
-                                        float, 0.3, low=0, critical=False)  # fmt: skip
-    MAXIMUM_SUBWIN_DIFF = parameter("Limit of the change of these medians since the previous flat",
-                                    float, 0.1, low=0, critical=False)  # fmt: skip
+    MAXIMUM_SUBWIN_FLATNESS, MAXIMUM_SUBWIN_DIFF = subwindow_limits(0.3)
     VALID_NIGHTS_BEFORE, VALID_NIGHTS_AFTER = valid_nights(15)
 
 

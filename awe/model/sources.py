@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from awe.base.errors import AweValueError
+from awe.base.errors import AweValueError, NoKeyError
 from awe.store.coded import Codec, register_codec
 from awe.store.kinds_child import TableKind
 
@@ -12,6 +12,7 @@ __all__ = ["SourcesCodec", "SourcesKind", "join_sources"]
 
 _ID = "source_id"
 _PREFIX = "PM_"
+_GREATEST = np.iinfo(np.int64).max
 
 
 def join_sources(tables):
@@ -30,7 +31,8 @@ def join_sources(tables):
     Raises
     ------
     AweValueError
-        A name is of another form, or the columns of a source are not equally long.
+        A name is of another form, or the columns of a source hold no numbers or are not equally
+        long.
     """
     ids, columns = [], {}
     lengths = []
@@ -39,7 +41,10 @@ def join_sources(tables):
         if not name.startswith(_PREFIX) or not number.isdigit():
             msg = f"A source is named PM_ and its id, such as PM_7, not {name!r}."
             raise AweValueError(msg)
-        values = {str(k): np.atleast_1d(np.asarray(table[k], float)) for k in table}
+        if int(number) > _GREATEST:
+            msg = f"The id of the source {name} is beyond whole numbers of 64 bits."
+            raise AweValueError(msg)
+        values = {str(k): _numbers(name, k, table[k]) for k in table}
         found = {len(v) for v in values.values()}
         if len(found) > 1:
             msg = f"The columns of the source {name} have {sorted(found)} values, not equally many."
@@ -55,6 +60,14 @@ def join_sources(tables):
     return joined
 
 
+def _numbers(source, name, values):
+    try:
+        return np.atleast_1d(np.asarray(values, float))
+    except (TypeError, ValueError, OverflowError) as err:
+        msg = f"The column {name} of the source {source} holds no numbers."
+        raise AweValueError(msg) from err
+
+
 @functools.cache
 def _table_class():
     # astropy's tables are imported when there is one.
@@ -67,7 +80,7 @@ def _table_class():
             if _is_source(item) and item not in self.colnames:
                 rows = np.asarray(super().__getitem__(_ID)) == int(item.removeprefix(_PREFIX))
                 if not rows.any():
-                    raise KeyError(item)
+                    raise NoKeyError(item, self.per_source())
                 found = Table(self, copy=False)[rows]
                 found.remove_column(_ID)
                 return found

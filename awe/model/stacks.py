@@ -9,7 +9,8 @@ from awe.base.errors import AweValueError
 __all__ = ["RawStack", "check_alike", "check_common", "level_method", "noise_of",
            "overscan_zeros", "pair_noise"]  # fmt: skip
 
-_OPEN_FILES = 200
+# macOS lets a process have 256 files open.
+_OPEN_FILES = 100
 # Medians of overscan and prescan in x and in y, or nothing.
 _LEVEL_REGIONS = {2: "overscan_x", 1: "prescan_x", 4: "overscan_y", 3: "prescan_y", 0: None}
 # A median of so many pixels is known to a hundredth of their noise.

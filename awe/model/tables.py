@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from awe.base.errors import AweLookupError, AweTypeError, AweValueError, did_you_mean
+from awe.base.paths import typed_path
 from awe.process import ProcessTarget
 from awe.store import persistent
 from awe.store.files import DataObject, sha256_of
@@ -63,7 +64,7 @@ class UserTable(DataObject, ProcessTarget):
             path = Path(folder or ".") / f"{cls.__name__}.ecsv"
             source.write(path, format="ascii.ecsv", overwrite=True)
         elif isinstance(source, (str, Path)):
-            path = Path(source).expanduser()
+            path = typed_path(source)
         else:
             msg = f"A {cls.__name__} is a file, a Table or a {cls.__name__}, not {source!r}."
             raise AweTypeError(msg)

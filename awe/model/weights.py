@@ -33,6 +33,7 @@ class WeightFrame(FrameProduct):
     abstract = False
     file_kind = ("Sci", "Weight")
     unit = "adu-2"
+    pixel_version = "1.1"
     inputs = ("frame", "flat", "illumination", "hot", "cold", "saturated", "cosmic", "satellite")
     frame = persistent("The reduced frame that it belongs to", "ReducedScienceFrame")
     flat = persistent("The flat that the frame was divided by", MasterFlatFrame)

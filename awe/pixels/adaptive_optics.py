@@ -135,13 +135,21 @@ def ground_layer_gain(fraction):
     Parameters
     ----------
     fraction : float
-        Fraction of the turbulence in the ground layer, as MASS and DIMM measure it.
+        Fraction of the turbulence in the ground layer, as MASS and DIMM measure it, 0 to 1.
 
     Returns
     -------
     float
         The gain: a polynomial that was fitted to the wide-field mode of MUSE.
+
+    Raises
+    ------
+    AweValueError
+        The fraction is not between 0 and 1.
     """
+    if not 0 <= fraction <= 1:
+        msg = f"The ground-layer fraction is between 0 and 1, not {fraction:g}."
+        raise AweValueError(msg)
     return 1.09 + 0.42 * fraction - 1.98 * fraction**2 + 2.95 * fraction**3
 
 
@@ -159,7 +167,15 @@ def line_of_sight_seeing(seeing, airmass):
     -------
     float
         The seeing, arcsec.
+
+    Raises
+    ------
+    AweValueError
+        The airmass is not above 0.
     """
+    if not airmass > 0:
+        msg = f"An airmass is above 0, not {airmass:g}."
+        raise AweValueError(msg)
     return seeing * airmass**0.6
 
 

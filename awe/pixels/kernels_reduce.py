@@ -297,47 +297,45 @@ def _order(a, b):
 
 
 @njit(**_OPTIONS)
-def _median_of_eight(a, b, c, d, e, f, g, h):
-    """Give the mean of the fourth and fifth of eight values.
-
-    Two groups of four are sorted; of the merged eight only the middle two are
-    formed: the greatest of the lower and the least of the upper half.
-    """
-    a, b = _order(a, b)
-    c, d = _order(c, d)
-    a, c = _order(a, c)
-    b, d = _order(b, d)
-    b, c = _order(b, c)
-    e, f = _order(e, f)
-    g, h = _order(g, h)
-    e, g = _order(e, g)
-    f, h = _order(f, h)
-    f, g = _order(f, g)
-    # Of two ascending fours, min(x_i, y_{3-i}) are the lower half, max the upper.
-    p0, q0 = _order(a, h)
-    p1, q1 = _order(b, g)
-    p2, q2 = _order(c, f)
-    p3, q3 = _order(d, e)
-    below = _order(_order(p0, p1)[1], _order(p2, p3)[1])[1]
-    above = _order(_order(q0, q1)[0], _order(q2, q3)[0])[0]
-    return np.float32(0.5) * (below + above)
+def _mirrored(place, size):
+    """Mirror a place beyond an edge about the last pixel."""
+    place = abs(place)
+    return place if place < size else 2 * (size - 1) - place
 
 
 @njit(**_OPTIONS)
 def _copy_padded(data, y, left, right, target):
-    """Copy a row and one column on each side, mirrored at the edges; not finite becomes 0."""
-    nx = data.shape[1]
+    """Copy a row and two columns on each side, mirrored at the edges; not finite becomes 0."""
+    nx, width = data.shape[1], right - left
     row = data[y]
     zero = np.float32(0)
     # Views that start at 0: an index that could be negative would not vectorise.
-    source, inner = row[left:right], target[1 : right - left + 1]
-    for x in range(right - left):
+    source, inner = row[left:right], target[2 : width + 2]
+    for x in range(width):
         v = source[x]
         inner[x] = v if v - v == zero else zero
-    before = row[left - 1] if left > 0 else row[1]
-    after = row[right] if right < nx else row[nx - 2]
-    target[0] = before if before - before == zero else zero
-    target[right - left + 1] = after if after - after == zero else zero
+    for k in range(2):
+        v = row[_mirrored(left - 2 + k, nx)]
+        target[k] = v if v - v == zero else zero
+        v = row[_mirrored(right + k, nx)]
+        target[width + 2 + k] = v if v - v == zero else zero
+
+
+@njit(**_OPTIONS)
+def _row_signals(ring, signals):
+    """Estimate the signal under each pixel of the middle one of five rows from the others."""
+    lowest, lower, middle, upper, highest = ring[0], ring[1], ring[2], ring[3], ring[4]
+    near, far, half = np.float32(2 / 3), np.float32(1 / 6), np.float32(0.5)
+    for x in range(signals.size):
+        west, east, south, north = middle[x + 1], middle[x + 3], lower[x + 2], upper[x + 2]
+        along = near * (west + east) - far * (middle[x] + middle[x + 4])
+        across = near * (south + north) - far * (lowest[x + 2] + highest[x + 2])
+        west, east = _order(west, east)
+        south, north = _order(south, north)
+        # The mean of the middle two of the four.
+        around = half * (_order(west, south)[1] + _order(east, north)[0])
+        along, across = _order(along, across)
+        signals[x] = _order(along, _order(across, around)[0])[1]
 
 
 @njit(**_OPTIONS)
@@ -413,21 +411,15 @@ def weight(
     """
     ny = data.shape[0]
     width = right - left
-    ring = np.empty((3, width + 2), dtype=np.float32)
+    ring = np.empty((5, width + 4), dtype=np.float32)
     # One scratch array instead of many: with few pointers the loop vectorises.
     work = np.empty((6, width), dtype=np.float32)
     fixed, slope = np.float32(base), np.float32(inverse_gain)
     for y in range(bottom, top):
-        for k in range(3):
-            source = abs(y + k - 1)
-            source = source if source < ny else 2 * (ny - 1) - source
-            _copy_padded(data, source, left, right, ring[k])
-        lower, middle, upper, signals = ring[0], ring[1], ring[2], work[4]
-        for x in range(width):
-            signals[x] = _median_of_eight(
-                lower[x], lower[x + 1], lower[x + 2], middle[x], middle[x + 2],
-                upper[x], upper[x + 1], upper[x + 2],
-            )  # fmt: skip
+        for k in range(5):
+            _copy_padded(data, _mirrored(y + k - 2, ny), left, right, ring[k])
+        signals = work[4]
+        _row_signals(ring, signals)
         _subtract(fringe, y, left, np.float32(-fringe_scale), signals)
         _variances(y, left, bias_error, flat_error, dark, np.float32(dark_scale), fixed, work)
         # The error of the flat counts relative to the flat, whatever the illumination.

@@ -39,6 +39,8 @@ _REGION = {
 }  # fmt: skip
 _SMOOTH_ROWS = 51
 _SMOOTH_SIGMA = 10.0
+# The median of whole numbers is whole or half: of numbers rounded to 1 ADU.
+_ROUNDING = 1 / 12
 
 
 class OverscanLevel(NamedTuple):
@@ -57,7 +59,8 @@ class OverscanLevel(NamedTuple):
         Scatter of the pixels of the region about the profile in ADU, a measure
         of the read noise; NaN for method 0.
     error : float
-        Standard error of the level subtracted from one pixel, in ADU.
+        Standard error of the level subtracted from one pixel, in ADU. Of whole
+        numbers it has that of rounding, since their median is rounded as well.
     npix : int
         Number of pixels of the region.
     """
@@ -162,7 +165,8 @@ def _level(array, amplifier, method):
         count = region.shape[axis]
     residuals = np.subtract(region, profile, dtype=np.float32, casting="unsafe")
     noise = _scatter(residuals, count)
-    error = noise * np.sqrt(median_variance(count))
+    rounded = _ROUNDING if np.issubdtype(region.dtype, np.integer) else 0.0
+    error = np.sqrt(noise**2 * median_variance(count) + rounded)
     if method >= 9:
         profile = _smooth(profile[:, 0])[:, None]
         error *= np.sqrt(median_variance(min(_SMOOTH_ROWS, len(profile))))

@@ -158,32 +158,42 @@ def _response(shape, *factors):
 
 
 def local_signal(data):
-    """Estimate the signal under each pixel from its eight neighbours.
+    """Estimate the signal under each pixel from its neighbours.
 
     The pixel itself is left out, so that its noise does not weight it: a pixel
     that happens to be bright would otherwise count for less than its equals.
+    Where light is peaked all neighbours are fainter: the cubic through two
+    pixels on each side, ``(4 (p[-1] + p[1]) - p[-2] - p[2]) / 6``, follows a
+    peak. There is one along the row and one along the column; the median of the
+    two and of the median of the four nearest pixels withstands a neighbour, a
+    row or a column that is wrong.
 
     Parameters
     ----------
     data : array
-        Image of shape ``(ny, nx)``, at least 2 x 2. Values that are not finite
+        Image of shape ``(ny, nx)``, at least 3 x 3. Values that are not finite
         count as 0. Beyond the edge it is mirrored about the last pixel.
 
     Returns
     -------
     array of float64
-        Median of the eight neighbours.
+        The signal, in the unit of the data.
     """
     data = np.asarray(data, dtype=np.float64)
-    padded = np.pad(np.where(np.isfinite(data), data, 0.0), 1, mode="reflect")
+    padded = np.pad(np.where(np.isfinite(data), data, 0.0), 2, mode="reflect")
     ny, nx = data.shape
-    ring = [
-        padded[dy : dy + ny, dx : dx + nx]
-        for dy in range(3)
-        for dx in range(3)
-        if (dy, dx) != (1, 1)
+
+    def moved(dy, dx):
+        return padded[2 + dy : 2 + dy + ny, 2 + dx : 2 + dx + nx]
+
+    ways = (0, 1), (1, 0)
+    nearest = [moved(sign * dy, sign * dx) for dy, dx in ways for sign in (-1, 1)]
+    cubics = [
+        (4 * (moved(-dy, -dx) + moved(dy, dx)) - moved(-2 * dy, -2 * dx) - moved(2 * dy, 2 * dx))
+        / 6
+        for dy, dx in ways
     ]
-    return np.median(ring, axis=0)
+    return np.median([*cubics, np.median(nearest, axis=0)], axis=0)
 
 
 def weight(

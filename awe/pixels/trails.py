@@ -10,7 +10,7 @@ from awe.pixels.backend import kernels
 from awe.pixels.stats import MAD_TO_SIGMA
 from awe.pixels.trails_fit import Line, follow
 
-__all__ = ["Trail", "find_trails", "trail_mask"]
+__all__ = ["SMALLEST_SIDE", "Trail", "find_trails", "trail_mask"]
 
 # Side of the cells of the local median, and every so manieth row and column of them is read.
 _CELL = 32
@@ -21,6 +21,9 @@ _SQUARE_CLIP = 3.0
 _STAR = 5.0
 # Squares to the side of the smallest CCD.
 _FEWEST = 16
+_BINNING = 4
+SMALLEST_SIDE = _FEWEST * _BINNING
+"""Pixels to a side of the smallest CCD that `find_trails` searches, by its default."""
 # Spikes of bright stars are rarely longer, in pixels.
 _LONGEST_SPIKE = 200
 # After so many lines that are no trails the search ends.
@@ -67,7 +70,7 @@ class _Frame(NamedTuple):
     work: np.ndarray
 
 
-def find_trails(data, *, mask=None, threshold=7.0, binning=4, shortest=0.3, most=8):
+def find_trails(data, *, mask=None, threshold=7.0, binning=_BINNING, shortest=0.3, most=8):
     """Find the satellite trails on a reduced CCD.
 
     The pixels are clipped at 2.5 standard deviations about the local median (cells

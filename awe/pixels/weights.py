@@ -30,11 +30,11 @@ def weight_map(
 ):
     """Compute the weight of each pixel of a reduced CCD: its inverse variance.
 
-    With S the median of the eight neighbours of a pixel plus the fringe that
-    was subtracted, f its flat times its illumination and D its dark, the
-    variance is ``(read_noise^2 + overscan_error^2 + bias_error^2 + max(S f + D,
-    0) / gain) / f^2 + (S flat_error / flat)^2`` in ADU^2. The pixel itself is
-    not in S, so that its noise does not weight it.
+    With S the signal under a pixel (`awe.pixels.ref.local_signal`) plus the fringe that was
+    subtracted, f its flat times its illumination and D its dark, the variance is
+    ``(read_noise^2 + overscan_error^2 + bias_error^2 + max(S f + D, 0) / gain) / f^2 + (S
+    flat_error / flat)^2`` in ADU^2. S is made of the pixels around, so that a pixel's own noise
+    does not weight it.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def weight_map(
     data = np.asarray(data)
     shape = ccd_shape(amplifiers)
     same_shape(data, shape, "reduced frame")
-    if min(shape) < 2:
-        msg = f"A weight map needs a CCD of at least 2 x 2 pixels, not of shape {shape}."
+    if min(shape) < 3:
+        msg = f"A weight map needs a CCD of at least 3 x 3 pixels, not of shape {shape}."
         raise AweValueError(msg)
     planes = {
         "flat": same_shape(flat, shape, "flat"),
