@@ -14,7 +14,7 @@ from awe.recipes.ingest_geometry import lit_geometries
 from awe.base.errors import AweError, AweLookupError, AweValueError
 from awe.base.progress import track
 from awe.model import RawFrame
-from awe.process import Argument, Products, Task, TaskError
+from awe.process import Argument, Import, Products, Task, TaskError
 from awe.store import current
 from awe.store.commit import UniqueError
 
@@ -112,7 +112,7 @@ class IngestTask(Task):
             msg = f"There are no FITS files in {', '.join(str(p) for p in self.paths)}."
             raise AweLookupError(msg)
         for path in missing:
-            self._failed(path, AweLookupError("there is no such file or folder"))
+            self._failed(path, AweLookupError(f"there is no such file or folder: {path}"))
         described = []
         for path in track(files, "Read headers"):
             with _Guard(self, path):
@@ -172,14 +172,17 @@ class IngestTask(Task):
         if first != path:
             self.reports.append(FileReport(path, "repeated", [], [f"the same file as {first}"]))
             return
-        present = len(raw_fits.frames) if raw_fits.is_committed else 0
-        if present:
-            if present < len(ccds):
-                notes = [*notes, f"of its {len(ccds)} frames {len(ccds) - present} were deleted"]
+        present = {f.filename for f in raw_fits.frames} if raw_fits.is_committed else set()
+        lacking = len(ccds) - len(present)
+        # With products that were imported only the CCDs came that they are made of.
+        if present and not (lacking and Import.origin_of(raw_fits)):
+            if lacking:
+                notes = [*notes, f"of its {len(ccds)} frames {lacking} were deleted"]
             self.reports.append(FileReport(path, "already stored", [], notes))
             return
         with tempfile.TemporaryDirectory(prefix="awe-ingest-") as folder:
             frames = builder.frames(raw_fits, Path(folder), write=self.commit)
+            frames = [frame for frame in frames if frame.filename not in present]
             state = self._store(builder, frames) if self.commit else "would store"
         frames = [] if state == "already stored" else frames
         self.reports.append(FileReport(path, state, frames, notes + builder.notes))

@@ -1,7 +1,7 @@
 """What the recipes have in common: selection of frames, choice of calibrations, making."""
 
 from awe.recipes.arguments import as_names, as_night, as_start, as_text
-from awe.recipes.present import ARGUMENTS, what_exists, why_not
+from awe.recipes.present import ARGUMENTS, frames_of_file, what_exists, why_not
 
 from awe.base.errors import AweError, AweLookupError, AweValueError, did_you_mean
 from awe.pixels import kernel_name
@@ -177,7 +177,7 @@ class FrameTask(Task):
         name = self._instrument_name()
         given = {n: getattr(self, n) for n in ARGUMENTS}
         given = {n: v for n, v in given.items() if v is not None}
-        words = ", ".join(f"{n} {v}" for n, v in given.items())
+        words = ", ".join(f"{n} {str(v).removesuffix(' 00:00:00')}" for n, v in given.items())
         classes = " or ".join(c.__name__ for c in self.selected_classes())
         head = f"{type(self).__name__}: no {classes} of {name}{' with ' if words else ''}{words}."
         told = self._left_out_lines()
@@ -282,6 +282,10 @@ class FrameTask(Task):
             return told
         known = cls.select(instrument=self.instrument)
         names = {str(n) for n in known.table("filename")["filename"]} if len(known) else set()
+        frames = [n for n in frames_of_file(name) if n in names]
+        if frames:
+            more = ", ..." if len(frames) > 3 else ""
+            return f"{name} is a raw file; its frames are {', '.join(frames[:3])}{more}."
         return f"{name}.{did_you_mean(name, names - {name})}"
 
     def choose(self, product, frame, name, overridden):

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from awe.base.errors import AweTypeError
+from awe.base.paths import typed_path
 
 __all__ = ["find_files"]
 
@@ -39,7 +40,7 @@ def find_files(paths):
         if not isinstance(given, (str, os.PathLike)):
             msg = f"IngestTask: paths holds {type(given).__name__} {given!r}, which is no path."
             raise AweTypeError(msg)
-        path = Path(given).expanduser()
+        path = typed_path(given)
         matching = [path]
         if not path.exists():
             matching = sorted(Path(p) for p in glob.glob(str(path), recursive=True))

@@ -5,7 +5,7 @@ import collections
 from awe.model import RawFrame
 from awe.process.choice import hint_of_privileges
 
-__all__ = ["ARGUMENTS", "what_exists", "why_not"]
+__all__ = ["ARGUMENTS", "frames_of_file", "what_exists", "why_not"]
 
 _MOST = 8
 _COLUMNS = {
@@ -34,12 +34,14 @@ def what_exists(frames, instrument, given):
     Returns
     -------
     list of str
-        One line, or two.
+        A few lines.
     """
     everything = frames.select_all() & (frames.instrument.name == instrument)
     hidden = hint_of_privileges(everything)
     if not everything.exists():
-        return [f"There is no {frames.__name__} of {instrument} at all{hidden}."]
+        raw = RawFrame.select_all() & (RawFrame.instrument.name == instrument)
+        kinds = f" Its raw frames: {_counted(raw.table('kind')['kind'])}." if raw.exists() else ""
+        return [f"There is no {frames.__name__} of {instrument} at all{hidden}.{kinds}"]
     lines = [f"There are {len(everything)} {frames.__name__} of {instrument}{hidden}:"]
     wanted = [n for n in _COLUMNS if n in given] or ["date"]
     for name in wanted:
@@ -47,6 +49,8 @@ def what_exists(frames, instrument, given):
         if path.split(".")[0] not in frames._attributes:
             continue
         lines.append(f"  {words} {_counted(everything.table(path)[path])}")
+    if "date" in given:
+        lines.append("date= is the evening on which a night begins.")
     return lines
 
 
@@ -80,6 +84,23 @@ def why_not(frames, filename, given):
         if not query.exists():
             unmet.append(f"{name} is {_value(frame, name)}, not {value}")
     return f"{filename}: its {' and its '.join(unmet)}." if unmet else None
+
+
+def frames_of_file(filename):
+    """Give the names of the raw frames of a file that was ingested.
+
+    Parameters
+    ----------
+    filename : str
+        The name that the file had.
+
+    Returns
+    -------
+    list of str
+        Empty where no file of that name was ingested.
+    """
+    query = RawFrame.select_all() & (RawFrame.raw_fits.filename == filename)
+    return sorted({str(n) for n in query.table("filename")["filename"]}) if query.exists() else []
 
 
 def _value(frame, name):

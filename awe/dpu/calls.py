@@ -1,6 +1,7 @@
 """What is given to ``run`` and to what asks for jobs, at `dpu` and at `lpu`."""
 
 from awe.base.errors import AweTypeError, AweValueError
+from awe.process.task import check_folder
 
 __all__ = ["as_list", "as_seconds", "refuse_nameless", "what_to_do", "what_would_be"]
 
@@ -23,7 +24,9 @@ def what_to_do(sequence, arguments):
     from awe.dpu import sequences, targeting
 
     make = targeting.target_steps if "target" in arguments else sequences.make_plan
-    return make(sequence, arguments)
+    found = make(sequence, arguments)
+    check_folder(arguments.get("folder"))
+    return found
 
 
 def what_would_be(sequence, arguments):

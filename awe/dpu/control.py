@@ -15,7 +15,7 @@ from awe.base.environment import home
 from awe.base.errors import AweError
 from awe.base.version import __version__
 
-__all__ = ["DpuError", "DpuHome", "Running", "take_lock"]
+__all__ = ["DpuError", "DpuHome", "Running", "end_of", "said_by_holder", "start_apart", "take_lock"]
 
 _START = 60.0
 _STOP = 15.0
@@ -58,6 +58,84 @@ def take_lock(path):
         else:
             os.ftruncate(descriptor, 0)
             return descriptor
+
+
+def said_by_holder(path):
+    """Read what the process that holds a lock has written into its file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str or None
+        Empty where it has written nothing yet; None where nobody holds the lock.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 65536, 0).decode()
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def start_apart(module, folder, arguments, log, context):
+    """Start a process that outlives this one.
+
+    Parameters
+    ----------
+    module : str
+        What it runs.
+    folder : pathlib.Path
+        That of the DPU: its first argument, and where it works.
+    arguments : list of str
+        The others.
+    log : file
+        Where it writes.
+    context : Context
+        Store, files and user are those of the process.
+    """
+    import subprocess
+
+    where, data, user = context._arguments[:3]
+    kept = {k: v for k, v in os.environ.items() if k not in ("AWE_PROJECT", "AWE_PRIVILEGES")}
+    environment = {
+        **kept, "AWE_HOME": str(folder.parent), "AWE_STORE": str(where), "AWE_DATA": str(data),
+        "AWE_USER": user, "MPLBACKEND": "agg",
+    }  # fmt: skip
+    started = subprocess.Popen(
+        [sys.executable, "-P", "-m", module, str(folder), *arguments], cwd=folder,
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+    )  # fmt: skip
+    # It forks, so that it is nobody's child, and this one ends at once.
+    started.wait()
+
+
+def end_of(log, lines):
+    """Give the last lines of a log.
+
+    Parameters
+    ----------
+    log : pathlib.Path
+        The log.
+    lines : int
+        How many.
+
+    Returns
+    -------
+    str
+        Empty where there is no log.
+    """
+    if not log.exists():
+        return ""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,18 +194,10 @@ class DpuHome:
         Running or None
             None where no DPU runs.
         """
-        try:
-            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        text = said_by_holder(self.lock)
+        if text is None:
             return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = os.pread(descriptor, 65536, 0).decode()
-            return Running(**json.loads(text)) if text else Running(0, "", 0, "", "", False)
-        finally:
-            os.close(descriptor)
-        return None
+        return Running(**json.loads(text)) if text else Running(0, "", 0, "", "", False)
 
     def start(self, context, opener, workers):
         """Start the DPU where it does not run yet; it outlives this process.
@@ -146,26 +216,12 @@ class DpuHome:
         DpuError
             The one that runs works for another store or user.
         """
-        import subprocess
-
         found = self.running()
         if found is not None:
             self._check_same(found, context)
             return
-        where, data, user = context._arguments[:3]
-        kept = {k: v for k, v in os.environ.items() if k not in ("AWE_PROJECT", "AWE_PRIVILEGES")}
-        environment = {
-            **kept, "AWE_HOME": str(self.folder.parent), "AWE_STORE": str(where),
-            "AWE_DATA": str(data), "AWE_USER": user, "MPLBACKEND": "agg",
-        }  # fmt: skip
         with open(self.log, "ab") as log:
-            started = subprocess.Popen(
-                [sys.executable, "-P", "-m", "awe.dpu", str(self.folder), opener, str(workers)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                env=environment, start_new_session=True,
-            )  # fmt: skip
-        # It forks, so that it is nobody's child, and this one ends at once.
-        started.wait()
+            start_apart("awe.dpu", self.folder, [opener, str(workers)], log, context)
 
     def _check_same(self, found, context):
         where, _, user = context._arguments[:3]
@@ -209,18 +265,6 @@ class DpuHome:
         msg = f"The DPU did not start. {self.why_ended()}"
         raise DpuError(msg, remedy="Your jobs are kept. Mend it, then: awe dpu start")
 
-    def tail(self):
-        """Give the last lines of the DPU's own log.
-
-        Returns
-        -------
-        str
-            Where something failed that belongs to no job.
-        """
-        if not self.log.exists():
-            return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])
-
     def why_ended(self):
         """Give what is known of why the DPU has ended.
 
@@ -231,7 +275,7 @@ class DpuHome:
         """
         if shutil.disk_usage(self.folder).free < _ROOM:
             return f"The disk of {self.folder} is full."
-        return f"The end of {self.log}:\n{self.tail()}"
+        return f"The end of {self.log}:\n{end_of(self.log, _TAIL)}"
 
     def ring(self, message=b"w"):
         """Wake the DPU: something has changed in the store.

@@ -1,10 +1,10 @@
 """Jobs and their units of work, as the store keeps them."""
 
 import collections
-import contextlib
 import datetime
 
 from awe.base.errors import AweLookupError, AweTypeError, nearest
+from awe.process.choice import at_level_one
 from awe.store import DBObject, persistent
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "DpuUnit",
     "count_states",
     "find_job",
-    "in_private",
     "jobs_of_user",
     "units_of",
 ]
@@ -98,31 +97,6 @@ class DpuUnit(DBObject):
         return f"{self.label} {self.state}"
 
 
-@contextlib.contextmanager
-def in_private(context):
-    """See and make one's own jobs, whatever the current privileges are.
-
-    Parameters
-    ----------
-    context : Context
-        The context; its privileges are 1 inside the ``with`` block.
-
-    Yields
-    ------
-    None
-        The privileges are as before afterwards.
-    """
-    before = context.privileges
-    if before == 1:
-        yield
-        return
-    context.set_privileges(1)
-    try:
-        yield
-    finally:
-        context.set_privileges(before)
-
-
 def jobs_of_user(context):
     """Give the user's jobs.
 
@@ -136,7 +110,7 @@ def jobs_of_user(context):
     list of DpuJob
         In the order in which they were submitted.
     """
-    with in_private(context):
+    with at_level_one(context):
         return list(DpuJob.select_all().user_only())
 
 
@@ -167,7 +141,7 @@ def find_job(context, number):
     if isinstance(number, bool) or not isinstance(number, int):
         msg = f"A job is called by its number, not {type(number).__name__} {number!r}."
         raise AweTypeError(msg, remedy="Type: dpu.get_jobids()")
-    with in_private(context):
+    with at_level_one(context):
         found = list((DpuJob.number == number).user_only())
         if found:
             return found[0]
@@ -176,7 +150,7 @@ def find_job(context, number):
         msg = f"There is no job {number}: you have none."
         raise AweLookupError(msg, remedy="Type: dpu.run('Reduce', instrument=...)")
     alike = nearest(number, known) or [str(n) for n in known[-3:]]
-    msg = f"You have no job {number}. Yours: {', '.join(alike)} of {len(known)}."
+    msg = f"You have no job {number}. Of your {len(known)} the nearest: {', '.join(alike)}."
     raise AweLookupError(msg, remedy="Type: dpu.get_jobids()")
 
 
@@ -195,7 +169,7 @@ def units_of(context, job):
     list of DpuUnit
         In their order.
     """
-    with in_private(context):
+    with at_level_one(context):
         return sorted(DpuUnit.job == job, key=lambda unit: (unit.number, unit.kind != "select"))
 
 
@@ -215,7 +189,7 @@ def count_states(context, job):
         What is queued or running in a cancelled job counts as cancelled. A selection counts for
         what it finds, until it has found it.
     """
-    with in_private(context):
+    with at_level_one(context):
         query = (DpuUnit.job == job) & ((DpuUnit.kind == "make") | (DpuUnit.state != "done"))
         states = query.table("state")["state"].tolist() if len(query) else []
     counts = collections.Counter(states)

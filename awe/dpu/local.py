@@ -85,7 +85,7 @@ class LocalProcessor(SequenceHelp):
         *nameless
             Refused: the arguments have names.
         dpu_time : float, optional
-            As for ``dpu.run``; here Ctrl-C is the limit. By default there is none.
+            Checked as for ``dpu.run``, but no limit here, which is said: Ctrl-C stops a unit.
         plan : bool, optional
             Whether only the plan is wanted: nothing is done. The default is False.
         **arguments
@@ -97,9 +97,11 @@ class LocalProcessor(SequenceHelp):
             The number of the job; with ``plan=True`` what would be made, used and is missing.
         """
         refuse_nameless(nameless)
-        as_seconds(dpu_time)
+        limit = as_seconds(dpu_time)
         if plan:
             return what_would_be(sequence, arguments)
+        if limit is not None:
+            print("dpu_time holds on the pool; in this process no unit is stopped but by Ctrl-C.")
         return self._run(what_to_do(sequence, arguments))
 
     def _run(self, plan, only=None):

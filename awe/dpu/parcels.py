@@ -5,7 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
-from awe.dpu.jobs import DpuUnit, in_private
+from awe.dpu.jobs import DpuUnit
+from awe.process.choice import at_level_one
 from awe.store import parcels
 from awe.store.commit import closure
 
@@ -119,7 +120,7 @@ def carry_over(context, old, job):
     source, target = Path(old.folder) / "made", Path(job.folder) / "made"
     entries = _carried(Path(old.folder))
     if not old.stores:
-        with in_private(context):
+        with at_level_one(context):
             done = [u for u in (DpuUnit.job == old) & (DpuUnit.state == "done") if u.results]
         entries += [(u.step, u.group, made_by(u.object_id, u.attempt)) for u in done]
     names = ["arguments", *(name for _, _, name in entries)]

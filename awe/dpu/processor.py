@@ -10,11 +10,13 @@ from awe.base.progress import STILL, track
 from awe.base.utc import now
 from awe.dpu.calls import as_list, as_seconds, refuse_nameless, what_to_do, what_would_be
 from awe.dpu.control import DpuError, DpuHome
-from awe.dpu.jobs import DpuUnit, find_job, in_private, jobs_of_user, units_of
+from awe.dpu.jobs import DpuUnit, find_job, jobs_of_user, units_of
 from awe.dpu.logs import JobLog, LogLines
 from awe.dpu.report import Status, status_of, summary_of
 from awe.dpu.waiting import Waiting
 from awe.process import Products
+from awe.process.choice import at_level_one
+from awe.process.task import Failure, failure_lines
 from awe.store import current
 from awe.store.edits import StaleEditError
 
@@ -348,7 +350,7 @@ class Processor(SequenceHelp):
         if job.state == "cancelled":
             if desk.running() is None:
                 return True
-            with in_private(context):
+            with at_level_one(context):
                 return not ((DpuUnit.job == job) & (DpuUnit.state == "running")).exists()
         if job.state in _OVER:
             return True
@@ -452,8 +454,7 @@ def _told(job, plan):
     for step in plan.steps:
         for why, number in getattr(step.task, "left_out", {}).items():
             lines.append(f"  {number} left out: {why}")
-        if step.lacking:
-            labels = ", ".join(unit.label for unit, _ in step.lacking[:3])
-            lines.append(f"  {len(step.lacking)} of {step.recipe} will fail ({labels} ...): "
-                         f"{step.lacking[0][1].cause}")  # fmt: skip
+        failures = [Failure(unit.label, error) for unit, error in step.lacking]
+        lines += [line.replace(" failed (", f" of {step.recipe} will fail (", 1)
+                  for line in failure_lines(failures)]  # fmt: skip
     return "\n".join(lines)

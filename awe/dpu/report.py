@@ -13,7 +13,7 @@ _COLUMNS = ("job", "sequence", "state", "progress", "done", "failed", "units", "
             "by")  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class JobStatus:
     """How far a job is.
 
@@ -58,6 +58,10 @@ class JobStatus:
     def ended(self):
         """The number of units that have ended, one way or the other."""
         return sum(self.counts.get(state, 0) for state in FINAL)
+
+    def __repr__(self):
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"<job {self.number}: {self.state}, {self.done} of {self.units} done{failed}>"
 
     def cells(self):
         """Give the cells of its row.
@@ -154,6 +158,8 @@ def summary_of(job, units):
     lines += failure_lines(failed)
     blocked = [unit for unit in units if unit.state == "blocked"]
     lines += [line.replace(" failed (", " blocked (", 1) for line in failure_lines(blocked)]
+    stored = [unit for unit in units if unit.state == "done" and unit.cause]
+    lines += [line.replace(" failed (", " stored, but (", 1) for line in failure_lines(stored)]
     stopped = sum(unit.state == "cancelled" for unit in units)
     if job.state == "cancelled":
         stopped += sum(unit.state not in FINAL for unit in units)

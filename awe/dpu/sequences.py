@@ -2,10 +2,11 @@
 
 import dataclasses
 
-from awe.base.errors import AweError, AweTypeError, AweValueError, did_you_mean
+from awe.base.errors import AweTypeError, AweValueError, did_you_mean
 from awe.dpu import values
-from awe.process import CalibrationNotFound, Task, TaskError, choose, resolve
-from awe.process.parameters import check_pars, parameters_class, pars_of
+from awe.process import CalibrationNotFound, Task, TaskError
+from awe.process.needs import Needs
+from awe.process.parameters import check_pars, pars_of
 from awe.recipes import recipe_named
 from awe.store import registry
 
@@ -42,7 +43,7 @@ class Step:
         The CCDs of which the inputs are found only when earlier steps are done.
     needs : list of int
         The steps, directly or not, whose products it uses.
-    lacking : list of (Unit, AweError)
+    lacking : list of (Unit, CalibrationNotFound)
         Units that cannot be made.
     """
 
@@ -140,7 +141,7 @@ def make_plan(sequence, arguments):
     for at, step in enumerate(steps):
         before = steps[:at]
         direct = [i for i, earlier in enumerate(before) if _uses(step, earlier)]
-        if before and not direct and not _says_what_it_uses(step):
+        if before and not direct and not _input_classes(step.task):
             direct = list(range(at))
         step.needs = sorted({*direct, *(n for i in direct for n in steps[i].needs)})
         _select(step, before)
@@ -200,16 +201,12 @@ def _check_arguments(sequence, classes, arguments):
 # --- what a step uses of an earlier one ---
 
 
-def _product_classes(task):
-    return list(task.product_classes())
-
-
 def _input_classes(task):
     """Give the classes of what a task works on, as far as it and its products say so."""
     found = set()
     if hasattr(task, "selected_classes"):
         found |= set(task.selected_classes())
-    return found | classes_below(_product_classes(task))
+    return found | classes_below(task.product_classes())
 
 
 def classes_below(products):
@@ -240,19 +237,15 @@ def _related(first, second):
 
 
 def _uses(step, earlier):
-    made = _product_classes(earlier.task)
+    made = earlier.task.product_classes()
     return any(_related(used, each) for used in _input_classes(step.task) for each in made)
 
 
 def _selects(step, earlier):
     """Tell whether what an earlier step makes is selected, not only chosen as a calibration."""
     selected = step.task.selected_classes() if hasattr(step.task, "selected_classes") else ()
-    made = _product_classes(earlier.task)
+    made = earlier.task.product_classes()
     return any(_related(cls, each) for cls in selected for each in made)
-
-
-def _says_what_it_uses(step):
-    return bool(_input_classes(step.task))
 
 
 # --- what a step works on ---
@@ -324,46 +317,12 @@ def described(unit, recipe, new=None):
 
 def _check_calibrations(step, before):
     """Find the units that lack a calibration, which no earlier step makes either."""
-    made = {cls for earlier in before for cls in _product_classes(earlier.task)}
-    asked = {}
-    for unit in step.units:
-        error = _missing(step.task, unit, made, asked)
-        if error is not None:
-            step.lacking.append((unit, error))
+    made = {cls for earlier in before for cls in earlier.task.product_classes()}
+    needs = Needs(step.task, made)
+    told = ((unit, needs.lacking(unit)) for unit in step.units)
+    step.lacking = [(unit, error) for unit, error in told if error is not None]
     if step.units and len(step.lacking) == len(step.units):
         error = step.lacking[0][1]
         count = f"none of {len(step.units)} can be made" if len(step.units) > 1 else "missing"
         msg = f"{step.recipe}: {count}: {error}"
-        raise CalibrationNotFound(msg, cause=error.cause, explain=getattr(error, "explain", None))
-
-
-def _missing(task, unit, made, asked):
-    frame = next(iter(values.objects_in(unit.inputs)), None)
-    for cls in _product_classes(task):
-        for dependency in getattr(cls, "dependencies", ()):
-            if not dependency.required or getattr(task, dependency.name, None) is not None:
-                continue
-            wanted = [registry.find_class(name) for name in dependency.class_names]
-            if any(_related(each, one) for each in wanted for one in made):
-                continue
-            # Frames of one CCD, filter and night have one answer.
-            alike = [getattr(frame, name, None) for name in dependency.match]
-            key = (dependency, cls, getattr(frame, "night", None),
-                   *(getattr(each, "object_id", each) for each in alike))  # fmt: skip
-            if key not in asked:
-                asked[key] = _why_not(task, cls, dependency, frame)
-            if asked[key] is not None:
-                return asked[key]
-    return None
-
-
-def _why_not(task, cls, dependency, frame):
-    parameters = None
-    if parameters_class(cls) is not None:
-        names = frame.names() if hasattr(frame, "names") else {}
-        parameters = resolve(cls, names, task.pars)[0]
-    try:
-        choose(frame, dependency, parameters)
-    except AweError as err:
-        return err
-    return None
+        raise CalibrationNotFound(msg, cause=error.cause, explain=error.explain)

@@ -330,10 +330,11 @@ class Server:
 
     def _judge(self, future, active, unit):
         """Give what changes of a unit whose call has ended."""
+        error = CallStopped("stopped") if future.cancelled() else future.exception()
         if unit.state != "running":
             # What the worker has stored counts, whatever became of the worker.
-            return {}
-        error = CallStopped("stopped") if future.cancelled() else future.exception()
+            outcome = future.result() if error is None else {}
+            return {k: v for k, v in outcome.items() if k in ("cause", "error")}
         if error is None:
             outcome = future.result()
             if outcome["state"] == "done":
@@ -373,7 +374,8 @@ class Server:
             return {"state": "cancelled", "losses": losses}
         # Attempts do not count: they grow with each stop of the DPU as well.
         if losses >= _MOST_LOSSES or active.strays[unit.object_id] >= _MOST_STRAYS:
-            values = self._failed(active, unit, why, "Was there too little memory?")
+            remedy = "Was there too little memory?" if "SIGKILL" in why else "Its log may say more."
+            values = self._failed(active, unit, why, remedy)
             return {**values, "losses": losses}
         active.log.add(active.label(unit), f"lost: {why}; it is run again")
         return {"state": "lost", "losses": losses}

@@ -5,12 +5,14 @@ import shutil
 import socket
 from pathlib import Path
 
+from awe.base.paths import typed_path
 from awe.base.utc import now
 from awe.dpu import sequences, values
-from awe.dpu.jobs import DpuJob, DpuUnit, in_private
+from awe.dpu.jobs import DpuJob, DpuUnit
 from awe.dpu.parcels import carry_over, write_parcel
 from awe.dpu.spool import put_in_spool
 from awe.dpu.targeting import TargetTask
+from awe.process.choice import at_level_one
 from awe.store.ids import new_object_id
 
 __all__ = ["resubmit", "submit"]
@@ -98,7 +100,7 @@ def resubmit(context, old, units, folder):
 
 def _commit(context, values_of_job, make_units, folder):
     for _ in range(_ATTEMPTS):
-        with in_private(context):
+        with at_level_one(context):
             number = _next_number()
             job = DpuJob(
                 number=number, folder=str(folder / "jobs" / new_object_id().hex()),
@@ -141,7 +143,7 @@ def _arguments(step, new):
     folder = given.get("folder")
     if folder is not None:
         # The DPU works elsewhere than the prompt.
-        given["folder"] = str(Path(folder).expanduser().absolute())
+        given["folder"] = str(typed_path(folder).absolute())
     return values.dumps(given, step.recipe, new)
 
 

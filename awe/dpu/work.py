@@ -15,11 +15,12 @@ from awe.base.errors import AweError, AweLookupError
 from awe.base.utc import now
 from awe.dpu import pool, sequences, values
 from awe.dpu.executor import name_of_worker
-from awe.dpu.jobs import DpuUnit, in_private
+from awe.dpu.jobs import DpuUnit
 from awe.dpu.logs import JobLog
 from awe.dpu.parcels import is_of_use, made_by, read_carried, read_parcel, write_parcel
 from awe.dpu.spool import load_recipe
-from awe.process.task import Failure, TaskError, Unit
+from awe.process.choice import at_level_one
+from awe.process.task import Failure, TaskError, Unit, check_folder
 from awe.store import current
 from awe.store.at_hand import at_hand
 from awe.store.commit import closure
@@ -239,6 +240,8 @@ def _make(context, spec):
     before = _made_before(spec, record)
     task = _task(spec)
     unit = Unit(spec["label"], values.loads(spec["inputs"]))
+    wanted = values.loads(spec["arguments"]).get("folder")
+    check_folder(wanted)
 
     def store(*products):
         # Some tasks complete what is stored already.
@@ -255,7 +258,6 @@ def _make(context, spec):
         name = made_by(spec["unit"], spec["attempt"])
         _move_files(closure(products), folder / "made" / name)
         write_parcel(folder, name, products)
-    wanted = values.loads(spec["arguments"]).get("folder")
     for product in products if wanted is not None else ():
         if isinstance(product, DataObject) and product.filename is not None:
             product.retrieve(wanted, overwrite=True)
@@ -284,7 +286,7 @@ def _made_before(spec, record):
     if spec["stores"] or not spec["needs"]:
         return given
     given += read_carried(folder, spec["needs"], group)
-    with in_private(current.context()):
+    with at_level_one():
         query = (DpuUnit.job == record.job) & DpuUnit.step.in_(spec["needs"])
         units = [u for u in query & (DpuUnit.state == "done") if is_of_use(u.group, group)]
     made = [obj for unit in units for obj in products_of(unit)]

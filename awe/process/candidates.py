@@ -122,12 +122,8 @@ class Candidates:
 
         Parameters
         ----------
-        frame : DBObject
-            What is to be calibrated.
-        dependency : Dependency
-            What is needed.
-        parameters : ProcessParameters, optional
-            Those of the product to be made. By default they are not compared.
+        frame, dependency, parameters
+            As for `awe.process.choice.choose`.
 
         Returns
         -------

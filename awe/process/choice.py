@@ -189,14 +189,10 @@ def criteria(frame, dependency, cls, parameters=None):
 
     Parameters
     ----------
-    frame : DBObject
-        What is to be calibrated.
-    dependency : Dependency
-        What is needed.
+    frame, dependency, parameters
+        As for `choose`.
     cls : type
         A class that serves.
-    parameters : ProcessParameters, optional
-        Those of the product to be made. By default they are not compared.
 
     Returns
     -------
@@ -284,14 +280,10 @@ def check_given(frame, dependency, given, parameters=None):
 
     Parameters
     ----------
-    frame : DBObject
-        What is to be calibrated.
-    dependency : Dependency
-        What is needed.
+    frame, dependency, parameters
+        As for `choose`.
     given : DBObject
         What the user gave.
-    parameters : ProcessParameters, optional
-        Those of the product. By default they are not compared.
 
     Returns
     -------
@@ -347,15 +339,20 @@ def explain(frame, dependency, parameters=None):
 
 
 @contextlib.contextmanager
-def at_level_one():
-    """See all that the user may see, whatever the privileges are.
+def at_level_one(context=None):
+    """See all that the user may see, and make private objects, whatever the privileges are.
+
+    Parameters
+    ----------
+    context : Context, optional
+        Whose privileges are 1 inside the ``with`` block. By default the current one.
 
     Yields
     ------
     int
         The privileges outside.
     """
-    context = current.context()
+    context = current.context() if context is None else context
     level = context.privileges
     if level == 1:
         yield level

@@ -12,6 +12,7 @@ from awe.base.errors import (
     AweTypeError,
     AweValueError,
 )
+from awe.base.paths import typed_path
 from awe.base.progress import track
 from awe.base.utc import now
 from awe.base.version import __version__
@@ -97,7 +98,7 @@ def export(query, folder):
     """
     asked = _asked(query)
     objects = _closure(asked)
-    folder = Path(folder).expanduser().absolute()
+    folder = typed_path(folder).absolute()
     made = not folder.exists()
     try:
         if not made and (not folder.is_dir() or any(folder.iterdir())):

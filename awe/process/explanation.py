@@ -89,14 +89,10 @@ def verdicts(frame, calibration, dependency, parameters=None, level=None):
 
     Parameters
     ----------
-    frame : DBObject
-        What is to be calibrated.
+    frame, dependency, parameters
+        As for `awe.process.choice.choose`.
     calibration : Product
         A calibration that the user may see.
-    dependency : Dependency
-        What is needed.
-    parameters : ProcessParameters, optional
-        Those of the product. By default they are not compared.
     level : int, optional
         Privileges from which on queries show something. By default those of the context.
 
@@ -142,12 +138,8 @@ class Explanation:
 
     Parameters
     ----------
-    frame : DBObject
-        What is to be calibrated.
-    dependency : Dependency
-        What is needed.
-    parameters : ProcessParameters, optional
-        Those of the product. By default they are not compared.
+    frame, dependency, parameters
+        As for `awe.process.choice.choose`.
     used : Product, optional
         What an existing product was made with. By default there is no such product.
     given : bool, optional
@@ -335,12 +327,8 @@ def not_found(frame, dependency, parameters=None):
 
     Parameters
     ----------
-    frame : DBObject
-        What is to be calibrated.
-    dependency : Dependency
-        What is needed.
-    parameters : ProcessParameters, optional
-        Those of the product. By default they are not compared.
+    frame, dependency, parameters
+        As for `awe.process.choice.choose`.
 
     Returns
     -------

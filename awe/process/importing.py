@@ -5,7 +5,7 @@ import dataclasses
 from awe.base.errors import AweError
 from awe.base.progress import track
 from awe.process.imports import Import
-from awe.process.manifest import ExportError, problem_error, read_manifest
+from awe.process.manifest import NEW_COPY, ExportError, problem_error, read_manifest
 from awe.process.plainjson import Link, decoded, encoded
 from awe.process.product import ProcessTarget, Product, content_key_of
 from awe.store import current, registry
@@ -13,10 +13,16 @@ from awe.store.commit import UniqueError
 from awe.store.files import DataObject
 from awe.store.finding import rows_with_id
 from awe.store.numbers import pack
+from awe.store.selection import stored_like
 
 __all__ = ["Imported", "import_folder"]
 
 _MOST_NOTES = 10
+_OWN_PROJECT = ("Nothing was imported. Take a project of its own: context.create_project('NAME'), "
+                "context.set_project('NAME')")  # fmt: skip
+_OWN_STORE = "Nothing was imported. A new AWE_HOME, a store of its own, takes it."
+# What each store says of its own of the same raw data.
+_OF_ITS_ENTRY = ("creation_date",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Imported:
     added : list of DBObject
         What is new in the store; empty where all was there.
     present : int
-        Objects that were there already, under their object_id or, for names, their name.
+        Objects that were there already: under their object_id, their name, or as the same file.
     notes : list of str
         What was noticed and did no harm.
     stored : bool
@@ -67,7 +73,8 @@ def import_folder(folder, *, commit=True):
     -------
     Imported
         What was added. Objects keep their object_id; names such as instruments and CCDs are those
-        of this store where it has them. `Import` remembers where each object came from.
+        of this store where it has them, and raw frames those of this project where it has the
+        same file. `Import` remembers where each object came from.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def import_folder(folder, *, commit=True):
     entering = _Entering(manifest)
     entering.build()
     if entering.problems:
-        raise problem_error(manifest.folder, entering.problems)
+        raise problem_error(manifest.folder, entering.problems, entering.remedy)
     result = Imported(entering.added, len(entering.found) - len(entering.added),
                       manifest.notes + entering.notes, commit)  # fmt: skip
     if commit and entering.added:
@@ -99,8 +106,7 @@ def _commit(manifest, entering):
     except UniqueError as err:
         project = current.context().get_current_project()
         msg = f"{manifest.folder} does not fit into the project {project.name}: {err.cause}"
-        remedy = "Nothing was imported. Take a project of its own: context.create_project('NAME')"
-        raise ExportError(msg, remedy=f"{remedy}, context.set_project('NAME')") from err
+        raise ExportError(msg, remedy=_OWN_PROJECT) from err
 
 
 class _Entering:
@@ -111,6 +117,7 @@ class _Entering:
         self.found = {}
         self.added = []
         self.problems, self.notes = [], []
+        self.remedy = NEW_COPY
         self.origins = {}
         self._links = {}
         self._session = current.session()
@@ -135,7 +142,7 @@ class _Entering:
         stored = self._stored(record)
         if stored is not None:
             self._compare(record, stored)
-        elif not issubclass(record.cls, ProcessTarget):
+        elif not issubclass(record.cls, Product):
             stored = self._by_name(record, values, links)
         if stored is None:
             stored = record.cls(**values)
@@ -192,17 +199,34 @@ class _Entering:
         joined = {n: self._target(link) for n, link in links.items() if isinstance(link, Link)}
         joined |= {n: [self._target(each) for each in link] for n, link in links.items()
                    if isinstance(link, list)}  # fmt: skip
-        obj = cls.get_or_create(**values, **{n: v for n, v in joined.items() if v is not None})
-        if obj._new is not None:
-            if obj.object_id != record.object_id:
-                object.__setattr__(obj, "_object_id", bytes.fromhex(record.object_id))
+        joined = {n: v for n, v in joined.items() if v is not None}
+        if issubclass(cls, ProcessTarget):
+            # Of two raw frames that come at the same time none may take the place of the other.
+            telling = {name for _, names in cls._unique for name in names}
+            obj = stored_like(cls(**{n: v for n, v in (values | joined).items() if n in telling}))
+            if obj is None:
+                return None
+            self._check_same_file(obj, values)
         else:
+            obj = cls.get_or_create(**values, **joined)
+        if obj._new is None:
             self._note_differences(record, obj, values)
+        elif obj.object_id != record.object_id:
+            object.__setattr__(obj, "_object_id", bytes.fromhex(record.object_id))
         return obj
+
+    def _check_same_file(self, obj, values):
+        """Refuse raw data of a name that this project uses for another file."""
+        if getattr(obj, "sha256", None) != values.get("sha256"):
+            self.remedy = _OWN_PROJECT
+            msg = f"this project has {obj!r} of another content: their checksums differ"
+            raise ExportError(msg)
 
     def _note_differences(self, record, obj, values):
         for name, value in values.items():
             kind = obj._attributes[name].kind
+            if name in _OF_ITS_ENTRY:
+                continue
             if encoded(kind, getattr(obj, name)) != encoded(kind, kind.coerce(value, name)):
                 self.notes.append(f"{obj!r} has another {name} here; that of this store stays")
 
@@ -252,9 +276,11 @@ class _Entering:
         for record in self.manifest.records:
             obj = self.found[record.object_id]
             is_raw = isinstance(obj, DataObject) and not isinstance(obj, Product)
-            if obj._new is None or record.content_key is None or not is_raw:
+            here = obj._new is None and obj.object_id == record.object_id
+            if here or record.content_key is None or not is_raw:
                 continue
             if content_key_of(obj) != record.content_key:
+                self.remedy = _OWN_STORE
                 self.problems.append(
                     f"{record}: what this store knows of its CCD and read-out mode is not what its "
                     "products were made with"

@@ -241,11 +241,14 @@ class Maker:
     def _missing(self, frame, dependency, parameters, error):
         """Make a calibration that there is none of, of the nearest night that has raw frames."""
         reasons = []
+        links = [n for n in ("instrument", "chip", "filter") if n in dependency.match]
+        links = {n: getattr(frame, n, None) for n in links}
+        names = {n: link.name for n, link in links.items() if link is not None}
         for name in dependency.class_names:
             cls = registry.find_class(name)
             for night in self._nights(cls, frame, dependency):
                 try:
-                    self.of_night(cls, frame, night, dependency.match)
+                    self.of_names(cls, {**names, "date": night})
                     return self._candidates.choose(frame, dependency, parameters)
                 except AweError as err:
                     reasons.append(f"{name} of {night:%Y-%m-%d}: {err.cause}")
@@ -253,29 +256,6 @@ class Maker:
             text = "\n  ".join([str(error), "and none could be made:", *reasons])
             raise CalibrationNotFound(text, cause=error.cause) from error
         raise error
-
-    def of_night(self, cls, like, night, match):
-        """Give the products of a class of a CCD and night.
-
-        Parameters
-        ----------
-        cls : type
-            The class.
-        like : DBObject
-            Has instrument, CCD and filter.
-        night : datetime.datetime
-            The date on which the night begins.
-        match : tuple of str
-            Which of them matter.
-
-        Returns
-        -------
-        list of Product
-            Empty where there are no raw frames.
-        """
-        names = {n: getattr(like, n, None) for n in ("instrument", "chip", "filter") if n in match}
-        names = {n: v.name for n, v in names.items() if v is not None}
-        return self.of_names(cls, {**names, "date": night})
 
     def of_names(self, cls, names):
         """Give the products of a class that some names tell.

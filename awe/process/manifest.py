@@ -7,12 +7,15 @@ import stat
 from pathlib import Path
 
 from awe.base.errors import AweError, AweLookupError, AweValueError
+from awe.base.paths import typed_path
 from awe.process.exchange import FORMAT, MANIFEST, SUMS, exchangeable, record_digest
 from awe.store import registry
 from awe.store.files import sha256_of
 
-__all__ = ["ExportError", "Manifest", "Record", "problem_error", "read_manifest"]
+__all__ = ["NEW_COPY", "ExportError", "Manifest", "Record", "problem_error", "read_manifest"]
 
+NEW_COPY = "Nothing was imported. Ask for a new copy of the export."
+"""What to do where an export is damaged."""
 _LARGEST = 1 << 29
 _MOST_SHOWN = 20
 _HEX = set("0123456789abcdef")
@@ -22,7 +25,7 @@ class ExportError(AweValueError):
     """An export is damaged, incomplete or none at all."""
 
 
-def problem_error(folder, problems):
+def problem_error(folder, problems, remedy=NEW_COPY):
     """Give the error that names what is wrong with an export.
 
     Parameters
@@ -31,6 +34,8 @@ def problem_error(folder, problems):
         The export.
     problems : list of str
         One sentence each.
+    remedy : str, optional
+        What to do. By default to ask for a new copy.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def problem_error(folder, problems):
         shown.append(f"  ... and {len(problems) - _MOST_SHOWN} more")
     noun = "problem" if len(problems) == 1 else "problems"
     msg = "\n".join([f"{folder} cannot be imported: {len(problems)} {noun}.", *shown])
-    return ExportError(msg, remedy="Nothing was imported. Ask for a new copy of the export.")
+    return ExportError(msg, remedy=remedy)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +124,7 @@ def read_manifest(folder):
     ExportError
         Something is damaged, missing or no export; each problem is named.
     """
-    folder = Path(folder).expanduser().absolute()
+    folder = typed_path(folder).absolute()
     if not folder.is_dir():
         raise AweLookupError(f"There is no folder {folder} to import.")
     content, sha256 = _checked_manifest(folder)

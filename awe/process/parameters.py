@@ -41,6 +41,11 @@ class Parameter(Attribute):
     low = high = choices = None
     critical = True
 
+    @property
+    def __doc__(self):
+        default = "none" if self.default is None else f"{self.default} {self.unit or ''}".rstrip()
+        return f"{self.doc} ({self.type_text()}; {default} by default, {self.range_text()})"
+
     def range_text(self):
         """Give the range as a person reads it.
 

@@ -4,7 +4,6 @@ import inspect
 import os
 import shutil
 import textwrap
-from pathlib import Path
 
 from awe.base import hooks
 from awe.base.errors import (
@@ -14,6 +13,7 @@ from awe.base.errors import (
     AweValueError,
     did_you_mean,
 )
+from awe.base.paths import typed_path
 from awe.process.parameters import (
     check_pars,
     known_names,
@@ -323,7 +323,7 @@ class Pars:
         """
         import yaml
 
-        path = Path(file).expanduser().absolute()
+        path = typed_path(file).absolute()
         if path.exists() and not overwrite:
             raise AweValueError(f"{path} is there already.", remedy="Give overwrite=True.")
         content = {"pars_of": self._label, **self._given, "pars": self.get()}
@@ -354,7 +354,7 @@ class Pars:
         AweError
             The file is not of this form, or holds a parameter or value that cannot be.
         """
-        path = Path(file).expanduser().absolute()
+        path = typed_path(file).absolute()
         content = _read(path)
         given = {n: content[n] for n in _NAMES if content.get(n) is not None}
         try:

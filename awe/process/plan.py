@@ -7,8 +7,7 @@ import dataclasses
 from awe.base.errors import AweError
 from awe.base.progress import track
 from awe.process.candidates import Candidates
-from awe.process.choice import choose
-from awe.process.parameters import resolve
+from awe.process.needs import Needs
 from awe.process.product import Product
 from awe.store.at_hand import at_hand
 from awe.store.files import DataObject
@@ -403,9 +402,10 @@ def plan_tasks(tasks):
             plan.left_out += [line.strip() for line in getattr(task, "_left_out_lines", list)()]
             if not units:
                 raise TaskError(task.nothing_selected())
+            needs = Needs(task)
             with choosing(task, Candidates().choose):
                 for unit in track(units, f"plan of {_name(task)}"):
-                    plan.append(_planned(task, unit, costs, coming))
+                    plan.append(_planned(task, unit, costs, coming, needs))
             stack.enter_context(at_hand(coming))
     return plan
 
@@ -436,26 +436,19 @@ def choosing(task, chooser):
             task.chooser = before
 
 
-def _check_required(task, unit):
-    """Raise where a task that prepares nothing lacks a calibration that its products need."""
-    frame = next((v for v in unit.inputs.values() if hasattr(v, "DATE_OBS")), None)
-    for cls in task.product_classes() if frame is not None else ():
-        for dependency in cls.dependencies:
-            if dependency.required and getattr(task, dependency.name, None) is None:
-                names = frame.names() if hasattr(frame, "names") else {}
-                choose(frame, dependency, resolve(cls, names, task.pars)[0])
-
-
-def _planned(task, unit, costs, coming):
+def _planned(task, unit, costs, coming, needs):
     """Plan one unit; what it will make is added to what is coming."""
+    products, error = [], None
     try:
         if hasattr(task, "prepare"):
             products = foresee(task.prepare(unit))
         else:
-            products = _check_required(task, unit)
+            error = needs.lacking(unit)
     except AweError as err:
+        error = err
+    if error is not None:
         name = task.product_names[-1] if task.product_names else ""
-        return PlannedUnit(_name(task), unit.label, name, "missing", error=err)
+        return PlannedUnit(_name(task), unit.label, name, "missing", error=error)
     if not products:
         name = ", ".join(task.product_names)
         return PlannedUnit(_name(task), unit.label, name, "make")

@@ -38,9 +38,9 @@ class ProcessTarget(Traced, Judged, DBObject):
     )
     comments = persistent("Remarks of people", [str], mutable=True)
 
-    def __init__(self, **values):
-        values.setdefault("creation_date", now())
-        super().__init__(**values)
+    def _complete(self, values):
+        if "creation_date" not in values:
+            values["creation_date"] = now()
 
     def check_value(self, name, value):
         """Refuse an is_valid that means nothing.

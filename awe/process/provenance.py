@@ -2,9 +2,9 @@
 
 import datetime
 import hashlib
-from pathlib import Path
 
-from awe.base.errors import AweError, AweTypeError, AweValueError, did_you_mean
+from awe.base.documents import Document
+from awe.base.errors import AweError, AweTypeError, did_you_mean
 from awe.process.lineage import Lineage, name_of
 from awe.process.product import Product
 
@@ -183,8 +183,8 @@ def provenance(obj, format="prov-json", path=None):
 
     Returns
     -------
-    str
-        The document: W3C PROV as JSON or PROV-N with the classes of the model as types, or a
+    Document
+        A text: W3C PROV as JSON or PROV-N with the classes of the model as types, or a
         VOTable with one table for each class of the model.
 
     Raises
@@ -207,12 +207,9 @@ def provenance(obj, format="prov-json", path=None):
     else:
         document = _prov_document(records)
         text = document.get_provn() if format == "prov-n" else document.serialize(indent=1)
+    text = Document(text)
     if path is not None:
-        try:
-            Path(path).expanduser().write_text(text, encoding="utf-8")
-        except OSError as err:
-            msg = f"The provenance cannot be written to {path}: {err}."
-            raise AweValueError(msg) from err
+        text.write(path)
     return text
 
 

@@ -1,9 +1,8 @@
 """Scripts that make an object again from raw frames."""
 
 import re
-from pathlib import Path
 
-from awe.base.errors import AweValueError
+from awe.base.documents import Document
 from awe.base.utc import now
 from awe.base.version import __version__
 from awe.process.lineage import Lineage
@@ -17,13 +16,10 @@ __all__ = ["Script", "script_of"]
 _WIDTH = 96
 
 
-class Script(str):
-    """A script; the prompt shows it as it is."""
+class Script(Document):
+    """A script; the prompt shows it as it is, or the file that it was written to."""
 
-    __slots__ = ()
-
-    def __repr__(self):
-        return str(self)
+    _called = "script"
 
 
 def script_of(product, path=None):
@@ -50,16 +46,8 @@ def script_of(product, path=None):
     check_inputs(product)
     text = Script(_Writer(product).text())
     if path is not None:
-        _write(Path(path).expanduser(), text)
+        text.write(path)
     return text
-
-
-def _write(path, text):
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as err:
-        msg = f"The script cannot be written to {path}: {err}."
-        raise AweValueError(msg) from err
 
 
 def _in_order(product):

@@ -150,30 +150,35 @@ def targets(cls, query, *, depth=None, commit=False, pars=None, folder=None, pla
         The products; `failures` has the reasons of the rest. With ``plan=True`` the plan.
     """
     frames = as_objects(query, f"{cls.__name__}.targets")
-    found, failures = Products(), []
     with Maker(depth, commit, pars, folder, dry=plan) as maker:
-        for label, make in track(_wishes(maker, cls, frames), f"{cls.__name__} targets"):
-            try:
-                found += [_part(product, cls) for product in make()]
-            except AweError as err:
-                failures.append(Failure(label, err))
-                maker.plan.append(
-                    PlannedUnit("", label, cls.__name__, "missing", error=err)
-                )  # fmt: skip
+        wishes = _wishes(maker, cls, frames)
+        found = _settled(maker, wishes, f"{cls.__name__} targets")
     if plan:
         return maker.plan
-    found = Products({reference(p): p for p in found}.values())
-    found.failures = failures
-    print(_told(cls, found, failures, maker))
+    found[:] = {reference(p): p for p in found}.values()
+    print(_told(cls, found, maker))
+    return found
+
+
+def _settled(maker, wishes, words):
+    """Give the products of wishes; one that cannot be fulfilled does not stop the others."""
+    found = Products()
+    found.failures = []
+    for label, cls, make in track(wishes, words):
+        try:
+            found += [_part(product, cls) for product in make()]
+        except AweError as err:
+            found.failures.append(Failure(label, err))
+            maker.plan.append(PlannedUnit("", label, cls.__name__, "missing", error=err))
     return found
 
 
 def _wishes(maker, cls, frames):
-    """Give for each unit its label and what settles it."""
+    """Give for each unit its label, the class that is wanted, and what settles it."""
     wishes, by_task = [], {}
     for frame in frames:
         if isinstance(frame, cls):
-            wishes.append((repr(frame), lambda frame=frame: [maker.again(frame)]))
+            wishes.append((repr(frame), cls, lambda frame=frame: [maker.again(frame)]))
         else:
             by_task.setdefault(_instrument(cls, frame), []).append(frame)
     for instrument, group in by_task.items():
@@ -183,11 +188,11 @@ def _wishes(maker, cls, frames):
             units = _units(task, group)
             maker.plan.left_out += [line.strip() for line in task._left_out_lines()]
             for unit in units:
-                wishes.append((unit.label, lambda t=task, u=unit: [maker.settle(t, u)]))
+                wishes.append((unit.label, cls, lambda t=task, u=unit: [maker.settle(t, u)]))
             continue
         for names in _different(group):
             label = _words(names)
-            wishes.append((label, lambda names=names: _of_names(maker, cls, names)))
+            wishes.append((label, cls, lambda names=names: _of_names(maker, cls, names)))
     return wishes
 
 
@@ -209,7 +214,7 @@ def _different(frames):
     return list(found.values())
 
 
-def _told(cls, found, failures, maker):
+def _told(cls, found, maker):
     made = {reference(p) for p in maker.made}
     new = sum(reference(p) in made for p in found)
     lines = [f"{cls.__name__}: {len(found) - new} there and up to date, {new} made"]
@@ -219,7 +224,7 @@ def _told(cls, found, failures, maker):
             below[type(product).__name__] = below.get(type(product).__name__, 0) + 1
     if below:
         lines.append(f"  made below: {', '.join(f'{n} {name}' for name, n in below.items())}")
-    return "\n".join([*lines, *failure_lines(failures)])
+    return "\n".join([*lines, *failure_lines(found.failures)])
 
 
 def remake(product, *, depth=None, commit=False, pars=None, folder=None, plan=False):
@@ -243,21 +248,14 @@ def remake(product, *, depth=None, commit=False, pars=None, folder=None, plan=Fa
         if not isinstance(each, Product):
             msg = f"remake takes products, such as q.not_suspect() leaves out, not {each!r}."
             raise AweTypeError(msg)
-    if not single:
-        found, failures = Products(), []
-        with Maker(depth, commit, pars, folder, dry=plan) as maker:
-            for each in track(products, "remake"):
-                try:
-                    found.append(_part(maker.again(each), type(each)))
-                except AweError as err:
-                    failures.append(Failure(repr(each), err))
-                    maker.plan.append(
-                        PlannedUnit("", repr(each), type(each).__name__, "missing", error=err)
-                    )  # fmt: skip
-        found.failures = failures
-        if not plan:
-            print(_told(Product, found, failures, maker))
-        return maker.plan if plan else found
     with Maker(depth, commit, pars, folder, dry=plan) as maker:
-        found = _part(maker.again(product), type(product))
-    return maker.plan if plan else found
+        if single:
+            found = _part(maker.again(product), type(product))
+        else:
+            wishes = [(repr(p), type(p), lambda p=p: [maker.again(p)]) for p in products]
+            found = _settled(maker, wishes, "remake")
+    if plan:
+        return maker.plan
+    if not single:
+        print(_told(Product, found, maker))
+    return found

@@ -11,6 +11,7 @@ import weakref
 from pathlib import Path
 
 from awe.base.errors import AweError, AweTypeError, AweValueError, did_you_mean
+from awe.base.paths import typed_path
 from awe.base.progress import track
 from awe.process.own_code import helpers_of
 from awe.process.parameters import check_pars
@@ -18,7 +19,7 @@ from awe.store import current
 from awe.store.commit import closure
 
 __all__ = ["Argument", "Failure", "Products", "Task", "TaskError", "Unit", "as_flag", "as_folder",
-           "failure_lines"]  # fmt: skip
+           "check_folder", "failure_lines"]  # fmt: skip
 
 # Lines of a list of products.
 _MOST = 10
@@ -99,7 +100,7 @@ def as_folder(task, name, value):
         It is no path.
     """
     if isinstance(value, (str, Path)):
-        return Path(value).expanduser()
+        return typed_path(value)
     msg = f"{task}: {name} is a path or None, not {type(value).__name__} {value!r}."
     raise AweTypeError(msg)
 
@@ -199,7 +200,7 @@ class _Scratch:
             if parent is not None:
                 parent.mkdir(parents=True, exist_ok=True)
             made = tempfile.mkdtemp(prefix=".awe-task-", dir=parent)
-        except OSError as err:
+        except (OSError, ValueError) as err:
             msg = f"No file can be written into {parent or 'the temporary folder'}: {err}."
             raise AweValueError(msg, remedy="Give another folder=, or None.") from err
         self.folder = Path(made).absolute()
@@ -209,6 +210,23 @@ class _Scratch:
         """Tell whether the file of an object lies here."""
         local = getattr(obj, "_local_path", None)
         return local is not None and local.parent == self.folder
+
+
+def check_folder(folder):
+    """Raise where no file can be left in a folder.
+
+    Parameters
+    ----------
+    folder : str, pathlib.Path or None
+        The folder, which is made; None where no file is wanted.
+
+    Raises
+    ------
+    AweValueError
+        Nothing can be written there.
+    """
+    if folder is not None:
+        _Scratch(typed_path(folder)).remove()
 
 
 class _TaskMeta(type):

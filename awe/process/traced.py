@@ -50,7 +50,7 @@ class Traced:
         Returns
         -------
         Script
-            A text: printing shows it. ``awe FILE.py`` runs it.
+            A text, which the prompt shows, or the name of its file. ``awe FILE.py`` runs it.
         """
         from awe.process.script import script_of
 
@@ -80,8 +80,8 @@ class Traced:
 
         Returns
         -------
-        str
-            The document.
+        Document
+            A text, which the prompt shows, or the name of its file.
         """
         from awe.process.provenance import provenance
 

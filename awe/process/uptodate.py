@@ -67,8 +67,9 @@ def uptodate(query, pars=None):
 def _numbers(query):
     if isinstance(query, Query):
         if not issubclass(query._cls, Product):
-            msg = f"uptodate takes products, not {query._cls.__name__}: of these there is no other."
-            raise AweTypeError(msg)
+            msg = f"uptodate takes products; a {query._cls.__name__} is made of nothing."
+            remedy = "What is still to be made of such: missing(CLASS_OF_PRODUCTS, query)"
+            raise AweTypeError(msg, remedy=remedy)
         return query._rows()
     products = as_objects(query, "uptodate")
     for each in products:

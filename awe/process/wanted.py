@@ -2,7 +2,7 @@
 
 from awe.base import hooks
 
-__all__ = ["Dated", "Judged", "Wanted"]
+__all__ = ["Dated", "Judged", "ManyWanted", "Wanted"]
 
 
 class Judged:
@@ -38,6 +38,9 @@ class Dated:
     def is_uptodate(self, pars=None):
         """Tell whether the product would be made of the same in the same way now.
 
+        Raw frames of its night that came since do not count: `missing` names them, and a new
+        product of all eclipses this one.
+
         Parameters
         ----------
         pars : dict or Pars, optional
@@ -69,45 +72,8 @@ class Dated:
         return why_outdated(self, pars)
 
 
-class Wanted:
-    """A class with a recipe, whose products can be asked for."""
-
-    @classmethod
-    def target(cls, raw=None, **wanted):
-        """Ask for a product: the one that exists if it is up to date, or else a new one.
-
-        Parameters
-        ----------
-        raw : RawFrame, optional
-            The frame to be worked on. Else the product is told by its instrument, chip, filter
-            and date.
-        instrument, chip, filter, date : optional
-            As for the recipe that makes the class; they must leave one product.
-        depth : int, optional
-            How many levels of calibrations below may be made. By default as many as needed; 0
-            makes none.
-        commit : bool, optional
-            Whether to store what is made. The default is False.
-        pars : dict or Pars, optional
-            Parameters of any of the classes that take part. By default none.
-        folder : path, optional
-            Where files are left. By default none are.
-        plan : bool, optional
-            Whether only the plan is wanted. The default is False.
-
-        Returns
-        -------
-        Product or Plan
-            Up to date; with ``plan=True`` what would be done for it.
-
-        Raises
-        ------
-        AweError
-            It cannot be made; the message tells why.
-        """
-        from awe.process.targets import target
-
-        return target(cls, raw, **wanted)
+class ManyWanted:
+    """A class with a recipe, whose products can be asked for, of many frames at once."""
 
     @classmethod
     def targets(cls, query, **wanted):
@@ -145,6 +111,47 @@ class Wanted:
         from awe.process.targets import remake
 
         return remake(self, **wanted)
+
+
+class Wanted(ManyWanted):
+    """A class with a recipe, whose products can be asked for, of many frames or one by one."""
+
+    @classmethod
+    def target(cls, raw=None, **wanted):
+        """Ask for a product: the one that exists if it is up to date, or else a new one.
+
+        Parameters
+        ----------
+        raw : RawFrame, optional
+            The frame to be worked on. Else the product is told by its instrument, chip, filter
+            and date.
+        instrument, chip, filter, date : optional
+            As for the recipe that makes the class; they must leave one product.
+        depth : int, optional
+            How many levels of calibrations below may be made. By default as many as needed; 0
+            makes none.
+        commit : bool, optional
+            Whether to store what is made. The default is False.
+        pars : dict or Pars, optional
+            Parameters of any of the classes that take part. By default none.
+        folder : path, optional
+            Where files are left. By default none are.
+        plan : bool, optional
+            Whether only the plan is wanted. The default is False.
+
+        Returns
+        -------
+        Product or Plan
+            Up to date; with ``plan=True`` what would be done for it.
+
+        Raises
+        ------
+        AweError
+            It cannot be made; the message tells why.
+        """
+        from awe.process.targets import target
+
+        return target(cls, raw, **wanted)
 
 
 def _suspect(session):

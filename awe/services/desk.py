@@ -2,18 +2,15 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import time
 
 from awe.base.errors import AweError
 from awe.base.version import __version__
-from awe.dpu.control import DpuHome, take_lock
+from awe.dpu.control import DpuHome, end_of, said_by_holder, start_apart, take_lock
 
 __all__ = ["PageDesk", "PageError", "ServedPage"]
 
@@ -74,18 +71,8 @@ class PageDesk:
         ServedPage or None
             None where no page is served, or not yet.
         """
-        try:
-            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = os.pread(descriptor, 65536, 0).decode()
-            return ServedPage(**json.loads(text)) if text else None
-        finally:
-            os.close(descriptor)
-        return None
+        text = said_by_holder(self.lock)
+        return ServedPage(**json.loads(text)) if text else None
 
     def start(self, context, opener, port=0):
         """Start the page where it does not run yet, and wait until it can be opened.
@@ -109,54 +96,28 @@ class PageDesk:
         PageError
             It has ended at once, or takes too long.
         """
-        where, data, user = context._arguments[:3]
+        where, _, user = context._arguments[:3]
         found = self.running()
         wanted = (str(where), user, __version__, port or (found and found.port))
         if found and (found.store, found.user, found.version, found.port) != wanted:
             self.stop()
             found = None
         if found is None:
-            self._spawn(
-                [opener, str(port)],
-                {"AWE_HOME": str(self.folder.parent), "AWE_STORE": str(where),
-                 "AWE_DATA": str(data), "AWE_USER": user, "MPLBACKEND": "agg"},
-            )  # fmt: skip
+            with open(self.log, "wb") as log:
+                start_apart("awe.services", self.folder, [opener, str(port)], log, context)
             self._wait_until_ready()
         return self.link()
-
-    def _spawn(self, arguments, settings):
-        kept = {k: v for k, v in os.environ.items() if k not in ("AWE_PROJECT", "AWE_PRIVILEGES")}
-        with open(self.log, "wb") as log:
-            started = subprocess.Popen(
-                [sys.executable, "-P", "-m", "awe.services", str(self.folder), *arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                env={**kept, **settings}, start_new_session=True,
-            )  # fmt: skip
-        # It forks, so that it is nobody's child, and this one ends at once.
-        started.wait()
 
     def _wait_until_ready(self):
         end = time.monotonic() + _START
         while time.monotonic() < end:
             if self.running() is not None:
                 return
-            if self.tail().endswith(ENDED):
+            if end_of(self.log, 1) == ENDED:
                 break
             time.sleep(0.05)
-        msg = f"The DPU's page did not start. The end of {self.log}:\n{self.tail()}"
+        msg = f"The DPU's page did not start. The end of {self.log}:\n{end_of(self.log, _TAIL)}"
         raise PageError(msg, remedy="The DPU runs without it.")
-
-    def tail(self):
-        """Give the last lines of the page's own log.
-
-        Returns
-        -------
-        str
-            Where something failed that belongs to no job.
-        """
-        if not self.log.exists():
-            return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])
 
     def link(self):
         """Give the address of the page with its token.
