@@ -4,15 +4,18 @@ import collections
 import os
 
 from awe.recipes.muse_build import ExposureBuilder, stored_file
+from awe.recipes.muse_read import UnidentifiedError
 from awe.recipes.muse_scan import check_roots, scan
 
-from awe.base.errors import AweError, AweTypeError
+from awe.base.errors import AweTypeError
+from awe.base.paths import typed_path
 from awe.base.progress import track
 from awe.model import Exposure
 from awe.process import Argument, Products, Task, TaskError, Unit
 from awe.process.task import Failure, as_flag
 from awe.store import current
 from awe.store.external import ExternalFile
+from awe.store.unique import UniqueError
 
 __all__ = ["MuseIngestTask"]
 
@@ -51,7 +54,7 @@ def as_roots(task, name, value):
         if not isinstance(each, (str, os.PathLike)):
             msg = f"{task}: {name} holds {type(each).__name__} {each!r}, which is no path."
             raise AweTypeError(msg)
-    return [os.path.abspath(os.path.expanduser(each)) for each in values]
+    return [os.path.abspath(typed_path(each)) for each in values]
 
 
 class MuseIngestTask(Task):
@@ -203,9 +206,32 @@ class MuseIngestTask(Task):
             As `make` gives them.
         """
         made = self.make(unit, None)
-        if self.commit:
-            (store or current.context().commit)(*made)
+        if not (self.commit and made):
+            return made
+        store = store or current.context().commit
+        try:
+            store(*made)
+        except UniqueError:
+            # Another process has collected it since the files were looked for.
+            made = self._make_again(unit, made)
+            if made:
+                store(*made)
         return made
+
+    def _make_again(self, unit, made):
+        """Make a unit once more of what the store and the files are now."""
+        context = current.context()
+        edited = [obj for obj in made if obj.is_committed and obj.is_edited]
+        if edited:
+            context.rollback(*edited)
+        context.refresh()
+        inputs = dict(unit.inputs)
+        if "others" in inputs:
+            inputs["others"] = [[*other[:4], True] for other in inputs["others"]]
+        else:
+            inputs["files"] = {k: {**f, "stored": True} for k, f in inputs["files"].items()}
+            inputs["changed"] = None
+        return self.make(Unit(unit.label, inputs), None)
 
     def execute(self):
         """Collect all exposures; one that fails does not stop the others.
@@ -224,8 +250,8 @@ class MuseIngestTask(Task):
         units = self.units()
         for unit in track(units, "Collect exposures") if units else ():
             self._collect(unit)
-        self._remember_failures(units)
         print(self.summary(len(units)))
+        self._remember_failures(units)
         self._raise_unexpected()
         if self._failed and not self.products and not self._states["unchanged"]:
             msg = "No exposure could be collected; the reasons stand above."
@@ -252,6 +278,8 @@ class MuseIngestTask(Task):
             self._failed[unit.label] = failure.cause
             return
         exposures = [o for o in made if isinstance(o, Exposure)]
+        if "files" in unit.inputs and not exposures:
+            self._states["unchanged"] += 1
         self.products += exposures
         for _ in exposures:
             self._states["new" if self._is_new(unit) else "completed"] += 1
@@ -261,10 +289,10 @@ class MuseIngestTask(Task):
 
     def _remember_failures(self, units):
         """Store the files of exposures that failed, so that they are not read again and again."""
-        failed = {f.label: f.cause for f in self.failures if isinstance(f.error, AweError)}
+        failed = {f.label: f.cause for f in self.failures if isinstance(f.error, UnidentifiedError)}
         files = [
             stored_file(f["path"], kind, unit.label, f"{_FAILED}{failed[unit.label]}",
-                        is_stored=f["stored"], checksum=False)
+                        is_stored=True, checksum=False)
             for unit in units if unit.label in failed and "files" in unit.inputs
             for kind, f in unit.inputs["files"].items()
         ]  # fmt: skip
@@ -298,7 +326,7 @@ class MuseIngestTask(Task):
             Exposures by what became of them, by target and mode, then those with problems.
         """
         if not self._scan.files:
-            return self.nothing_selected()
+            return "\n".join([self.nothing_selected(), *self._lost()])
         lines = [f"{len(self._scan.files)} files, {self._new_files()} new or changed"]
         words = {"new": "new", "completed": "gained what was missing or has changed",
                  "unchanged": "as they were"}  # fmt: skip
@@ -308,17 +336,26 @@ class MuseIngestTask(Task):
             lines.append(f"  {len(self._failed):>6}  exposures FAILED")
         lines += self._by_target()
         lines += self._told_problems()
-        lines += [f"  FAILED  {group}: {reason}" for group, reason in sorted(self._failed.items())]
-        lonely = [f for f in self._others() if f.note or f.kind != "other"]
-        if lonely:
-            lines.append("Files that belong to no exposure:")
-            lines += [f"  {f.path}: {f.note or 'neither its raw file nor its cube is there'}"
-                      for f in lonely[:_MOST]]  # fmt: skip
-        if len(lonely) > _MOST:
-            lines.append(f"  ... and {len(lonely) - _MOST} files more")
+        failed = sorted(self._failed.items())
+        lines += _first([f"  FAILED  {group}: {reason}" for group, reason in failed], "exposures")
+        lines += self._lonely() + self._lost()
         if not self.commit and self.products:
             lines.append("Nothing was stored. To store it: commit=True, or awe ingest --commit")
         return "\n".join(lines)
+
+    def _lonely(self):
+        """Tell which files belong to no exposure, and why."""
+        lonely = [f for f in self._others() if f.note or f.kind != "other"]
+        lines = [f"  {f.path}: {f.note or 'neither its raw file nor its cube is there'}"
+                 for f in lonely]  # fmt: skip
+        return ["Files that belong to no exposure:", *_first(lines, "files")] if lines else []
+
+    def _lost(self):
+        """Tell what could not be looked at; a name that is no text is shown as it can be."""
+        lost = {p.encode(errors="backslashreplace").decode(): why
+                for p, why in self._scan.lost.items()}  # fmt: skip
+        lines = _first([f"  {path}: {why}" for path, why in lost.items()], "of them")
+        return ["Files and folders that could not be looked at:", *lines] if lines else []
 
     def _new_files(self):
         return sum(f.is_new for f in self._scan.files)
@@ -333,14 +370,20 @@ class MuseIngestTask(Task):
     def _told_problems(self):
         told = [e for e in self.products if e.problems]
         counted = collections.Counter(p for e in told for p in e.problems)
-        lines = ["Missing or unreadable (exposure.problems):"] if told else []
-        lines += [f"  {number:>6}  {text}" for text, number in counted.most_common(_MOST)]
-        for exposure in told[:_MOST]:
-            when = exposure.observation_time.isoformat(timespec="milliseconds")
-            lines.append(f"  {when}  {exposure.target.target_name}: {'; '.join(exposure.problems)}")
-        if len(told) > _MOST:
-            lines.append(f"  ... and {len(told) - _MOST} exposures more")
-        return lines
+        numbers = [f"  {number:>6}  {text}" for text, number in counted.most_common()]
+        lines = [
+            f"  {e.observation_time.isoformat(timespec='milliseconds')}  {e.target.target_name}: "
+            f"{'; '.join(e.problems)}"
+            for e in told
+        ]
+        lines = [*_first(numbers, "kinds"), *_first(lines, "exposures")]
+        return ["Missing or unreadable (exposure.problems):", *lines] if lines else []
+
+
+def _first(lines, what):
+    """Give the first lines of a list that may be long."""
+    more = len(lines) - _MOST
+    return [*lines[:_MOST], f"  ... and {more} {what} more"] if more > 0 else lines
 
 
 def _is_failure(note):

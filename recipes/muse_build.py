@@ -2,14 +2,14 @@
 
 import os
 
-from awe.recipes.muse_read import READERS, identity, read_sky
-from awe.recipes.muse_scan import CONTENT, EXPECTED
+from awe.recipes.muse_read import READERS, identity, read_sky, reason_unread
+from awe.recipes.muse_scan import CONTENT, EXPECTED, UNREAD
 
 from awe.base.errors import AweError
 from awe.base.utc import to_utc
 from awe.instruments import recognise
 from awe.model import Exposure, Instrument, Target
-from awe.store.external import ExternalFile
+from awe.store.external import ExternalFile, state_of
 
 __all__ = ["ExposureBuilder", "muse", "stored_file"]
 
@@ -67,8 +67,8 @@ class ExposureBuilder:
         When it began, in the form of ISO 8601.
     files : dict of str to dict
         For each kind path, note, and whether the store knows it.
-    changed : list of str
-        The kinds that are to be read.
+    changed : list of str or None
+        The kinds that are to be read; None for those that the stored exposure does not know.
     checksum : bool, optional
         Whether to compute the checksums of the files. The default is False.
     """
@@ -77,7 +77,7 @@ class ExposureBuilder:
         self._time = to_utc(group)
         self._group = group
         self._files = files
-        self._changed = set(changed)
+        self._changed = None if changed is None else set(changed)
         self._checksum = checksum
         self._values = {}
         self._problems = {}
@@ -88,15 +88,17 @@ class ExposureBuilder:
         Returns
         -------
         list of DBObject
-            The exposure, then stored files that have changed.
+            The exposure, where it is new or has changed, then stored files that have changed.
 
         Raises
         ------
-        AweValueError
+        UnidentifiedError
             Neither cube nor raw file says what the exposure must have.
         """
         instrument = muse()
-        exposure = self._stored(instrument)
+        exposure = self._stored()
+        if self._changed is None:
+            self._changed = self._unknown_to(exposure)
         for kind in ("single", "raw", "prm", "psf", "catalog", "raman"):
             if kind in self._changed and kind in self._files:
                 self._take(kind, READERS[kind])
@@ -105,9 +107,7 @@ class ExposureBuilder:
         if headers[0] is not None and "single" in self._problems:
             self._problems["single"] += [f"no {key}, taken from the raw file" for key in lacking]
         if exposure is None:
-            exposure = Exposure.get_or_create(
-                instrument=instrument, observation_time=self._time, kind="science"
-            )
+            exposure = Exposure(instrument=instrument, observation_time=self._time, kind="science")
         self._sky(exposure, headers)
         self._maoppy(exposure)
         self._names(exposure)
@@ -121,14 +121,25 @@ class ExposureBuilder:
             exposure.derive()
         files = self._link(exposure)
         exposure.problems = self._all_problems(exposure)
-        return [exposure, *(f for f in files if f.is_edited)]
+        changed = [exposure] if exposure.is_edited or not exposure.is_committed else []
+        return changed + [f for f in files if f.is_edited]
 
-    def _stored(self, instrument):
-        if not instrument.is_committed:
-            return None
+    def _stored(self):
         when = Exposure.observation_time == self._time
-        found = (when & (Exposure.instrument == instrument)).project_only()[:1]
+        found = (when & (Exposure.instrument.name == "MUSE")).project_only()[:1]
         return found[0] if found else None
+
+    def _unknown_to(self, exposure):
+        """Give the kinds of file that a stored exposure does not have, or not as they are now."""
+        files = () if exposure is None else exposure.files
+        known, unknown = {f.path: f for f in files}, set()
+        for kind, file in self._files.items():
+            stored = known.get(file["path"])
+            if stored is None or (stored.size, stored.mtime) != state_of(file["path"]):
+                unknown.add(kind)
+            else:
+                file["note"] = stored.note
+        return unknown
 
     def _header(self, exposure, name):
         if name in self._values:
@@ -140,7 +151,10 @@ class ExposureBuilder:
         path = self._files[kind]["path"]
         try:
             values, problems = reader(path)
-        except (AweError, OSError) as err:
+        except OSError as err:
+            self._problems[kind] = [f"{UNREAD}{reason_unread(err, path)}"]
+            return None
+        except AweError as err:
             reason = str(err).splitlines()[0].replace(path, "it").rstrip(".")
             self._problems[kind] = [f"cannot be used: {reason}"]
             return None
@@ -192,8 +206,11 @@ class ExposureBuilder:
                         is_stored=f["stored"], checksum=self._checksum)
             for kind, f in self._files.items()
         ]  # fmt: skip
-        if [f.path for f in exposure.files] != [f.path for f in files]:
-            exposure.files = files
+        # What a file said that lies elsewhere, or is gone, still comes from it.
+        linked = {f.kind: f for f in (*exposure.files, *files)}
+        linked = [linked[kind] for kind in CONTENT if kind in linked]
+        if [f.path for f in exposure.files] != [f.path for f in linked]:
+            exposure.files = linked
         return files
 
     def _note_on(self, kind):
@@ -207,9 +224,11 @@ class ExposureBuilder:
         kept = [p for p in exposure.problems if self._still_holds(p)]
         mode = self._values.get("ins_mode") or exposure.ins_mode or ""
         expected = CONTENT if mode.startswith("NFM") else EXPECTED
-        missing = [f"{kind}: missing" for kind in expected if kind not in self._files]
-        return sorted({*told, *kept, *missing}, key=lambda p: CONTENT.index(p.partition(":")[0]))
+        there = {f.kind for f in exposure.files}
+        missing = [f"{kind}: missing" for kind in expected if kind not in there]
+        found = dict.fromkeys([*told, *kept, *missing])
+        return sorted(found, key=lambda p: CONTENT.index(p.partition(":")[0]))
 
     def _still_holds(self, problem):
         kind, _, text = problem.partition(": ")
-        return kind in self._files and kind not in self._problems and text != "missing"
+        return kind not in self._problems and text != "missing"

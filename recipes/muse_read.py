@@ -7,11 +7,25 @@ from awe.base.errors import AweError, AweValueError
 from awe.base.utc import to_utc
 from awe.fits import FitsError, HeaderText, TableBytes, read_parts
 from awe.model.sources import SourcesKind, join_sources
+from awe.store.kinds_child import TableKind
 
-__all__ = ["READERS", "TABLES", "identity", "primary_header", "read_sky", "start_of"]
+__all__ = [
+    "READERS",
+    "TABLES",
+    "UnidentifiedError",
+    "identity",
+    "primary_header",
+    "read_sky",
+    "reason_unread",
+    "start_of",
+]
 
 TABLES = ("SGS_DATA", "AG_DATA", "ASM_DATA", "SPARTA_ATM_DATA", "SPARTA_CN2_DATA")
 _METRES = 1e9
+
+
+class UnidentifiedError(AweValueError):
+    """Headers do not say what an exposure must have."""
 
 
 def primary_header(path):
@@ -56,25 +70,37 @@ def identity(headers):
 
     Raises
     ------
-    AweValueError
+    UnidentifiedError
         None of the headers says one of them.
     """
     rules = (
-        ("target", "OBJECT", str), ("obs_id", "ESO OBS ID", int),
-        ("ins_mode", "ESO INS MODE", str), ("EXPTIME", "EXPTIME", (int, float)),
+        ("target", "OBJECT", _is_text), ("obs_id", "ESO OBS ID", _is_count),
+        ("ins_mode", "ESO INS MODE", _is_text), ("EXPTIME", "EXPTIME", _is_number),
     )  # fmt: skip
     found, lacking = {}, []
-    for name, key, types in rules:
+    for name, key, is_usable in rules:
         values = [h.get(key) for h in headers]
-        usable = [v for v in values if isinstance(v, types) and not isinstance(v, bool) and v != ""]
+        usable = [v for v in values if is_usable(v)]
         if usable:
             found[name] = float(usable[0]) if name == "EXPTIME" else usable[0]
             if usable[0] is not values[0]:
                 lacking.append(key)
         elif name != "EXPTIME":
             msg = f"No header of the exposure has a usable {key}, which a MUSE exposure needs."
-            raise AweValueError(msg)
+            raise UnidentifiedError(msg)
     return found, lacking
+
+
+def _is_text(value):
+    return isinstance(value, str) and value.strip() != ""
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32
 
 
 def _read_single(path):
@@ -137,7 +163,9 @@ def _read_raw(path):
                 data[hdu.name] = HeaderText(text)
             elif content is not None:
                 try:
-                    data[hdu.name] = TableBytes(text, content)
+                    table = TableBytes(text, content)
+                    table.check()
+                    data[hdu.name] = table
                 except FitsError as err:
                     problems.append(f"{hdu.name}: {err}")
     except FitsError as err:
@@ -190,10 +218,12 @@ def _parameters(table):
 def _wavelength(header):
     """Give the wavelengths in nm; the header counts in metres."""
     values = [header.get(key) for key in ("CRVAL3", "CDELT3", "NAXIS3")]
-    if not all(isinstance(v, (int, float)) for v in values) or values[2] < 1:
+    if not all(map(_is_number, values)) or values[2] < 1:
         return None
     first, step, count = values
-    return (first + np.arange(int(count)) * step) * _METRES
+    with np.errstate(over="ignore"):
+        found = (float(first) + np.arange(int(count)) * float(step)) * _METRES
+    return found if np.isfinite(found).all() else None
 
 
 def _read_psf(path):
@@ -211,14 +241,27 @@ def _read_psf(path):
 
 
 def _read_catalog(path):
-    """Read a catalogue of detections."""
+    """Read a catalogue of detections; columns that the store cannot keep are left out."""
     from astropy.table import Table
 
     try:
-        return {"pampelmuse_catalog": Table.read(path, format="ascii.ecsv")}, []
+        table = Table.read(path, format="ascii.ecsv")
     except (ValueError, TypeError, KeyError, IndexError, UnicodeDecodeError) as err:
         msg = f"it is no table in the form ECSV ({' '.join(str(err).split())[:80]})"
         raise AweValueError(msg) from err
+    problems, kind = [], TableKind()
+    try:
+        kind.coerce(Table(meta=table.meta), "it")
+    except AweError:
+        problems.append("its remarks cannot be stored")
+        table.meta.clear()
+    for name in table.colnames:
+        try:
+            kind.coerce({name: table[name]}, "it")
+        except AweError as err:
+            problems.append(_reason(err, path).removeprefix("it: "))
+            table.remove_column(name)
+    return {"pampelmuse_catalog": table}, problems
 
 
 def _read_raman(path):
@@ -245,9 +288,9 @@ def read_sky(path, header):
     """
     entries = read_nightlog(path)
     start, duration = header.get("UTC"), header.get("EXPTIME")
-    if isinstance(start, bool) or not isinstance(start, (int, float)):
+    if not _is_number(start):
         start = _time_of_day(header)
-    if start is None or isinstance(duration, bool) or not isinstance(duration, (int, float)):
+    if start is None or not _is_number(duration):
         msg = "the header has no UTC and EXPTIME that the night log could be compared with"
         raise AweValueError(msg)
     begin, end = seconds_of_night(start), seconds_of_night(start + duration)
@@ -275,6 +318,24 @@ def _time_of_day(header):
 def _reason(err, path):
     """Give the reason without the path, which is told beside it."""
     return str(err).splitlines()[0].replace(f"{path} is ", "").replace(f"{path}: ", "").rstrip(".")
+
+
+def reason_unread(err, path):
+    """Give the reason why the system did not let a file be read.
+
+    Parameters
+    ----------
+    err : OSError
+        The error.
+    path : str
+        The file, which is told beside it.
+
+    Returns
+    -------
+    str
+        Such as 'Permission denied'.
+    """
+    return err.strerror or _reason(err, path).removeprefix(f"{path} cannot be read: ")
 
 
 READERS = {

@@ -4,21 +4,26 @@ import dataclasses
 import os
 import re
 
-from awe.recipes.muse_read import primary_header, start_of
+from awe.recipes.muse_read import primary_header, reason_unread, start_of
 
 from awe.base.errors import AweError, AweValueError
 from awe.base.progress import track
 from awe.base.utc import to_utc
 from awe.store.external import ExternalFile, state_of
 
-__all__ = ["CONTENT", "EXPECTED", "Found", "Scan", "check_roots", "scan"]
+__all__ = ["CONTENT", "EXPECTED", "UNREAD", "Found", "Scan", "check_roots", "scan"]
+
+# How the note on a file begins that the system did not let us read: it is tried again.
+UNREAD = "cannot be opened: "
 
 # Kinds of file that make an exposure; of narrow-field exposures there are those of maoppy too.
 EXPECTED = ("raw", "single", "prm", "psf", "catalog", "raman", "nightlog")
 _MAOPPY = ("maoppy prm", "maoppy psf")
 CONTENT = (*EXPECTED, *_MAOPPY)
 _BY_NAME = ("prm", "psf", "catalog", "nightlog", *_MAOPPY)
-_FITS = (".fits", ".fits.fz", ".fits.gz")
+_ENDINGS = (".fits", ".fits.fz", ".fits.gz", ".NL.txt", ".detections.cat")
+# Names of folders that count for the root as well.
+_SAYING = {"raw", "single", "maoppy"}
 # Products on the way to a cube, and calibrations.
 _IGNORED = re.compile(r"PIXTABLE|MASTER|LINES|SKY|STD_|TRACE")
 _STAMP = re.compile(r"MUSE\.(\d{4}-\d\d-\d\dT\d\d[:_]\d\d[:_]\d\d(?:\.\d+)?)")
@@ -32,6 +37,8 @@ class Found:
     ----------
     path : str
         The file.
+    root : str
+        The folder below which it was found.
     kind : str or None
         Of `CONTENT`, or 'other'.
     group : str or None
@@ -51,6 +58,7 @@ class Found:
     """
 
     path: str
+    root: str
     kind: str | None = None
     group: str | None = None
     note: str | None = None
@@ -75,6 +83,13 @@ class Found:
         """The names of its folders, as a set."""
         return set(self.path.split(os.sep)[:-1])
 
+    @property
+    def own_folders(self):
+        """The names of its folders below the root, which say what lies in them."""
+        # What is above was named by somebody who had something else in mind.
+        below = os.path.relpath(os.path.dirname(self.path), self.root).split(os.sep)
+        return {*below, *({os.path.basename(self.root)} & _SAYING)}
+
 
 @dataclasses.dataclass
 class Scan:
@@ -86,10 +101,13 @@ class Scan:
         All files.
     groups : dict of str to dict of str to Found
         For each exposure its files by kind.
+    lost : dict of str to str
+        Files and folders that could not be looked at, and why.
     """
 
     files: list
     groups: dict
+    lost: dict
 
 
 def scan(roots):
@@ -106,16 +124,16 @@ def scan(roots):
         What was found.
     """
     known = _known_files()
-    files = []
+    files, lost = [], {}
     for root in roots:
-        for path, size, mtime in _walk(root):
+        for path, size, mtime in _walk(root, lost):
             stored = known.get(path)
-            if stored is None or stored[:2] != (size, mtime):
-                files.append(Found(path, is_stored=stored is not None))
+            if stored is None or stored[:2] != (size, mtime) or _is_unread(stored[4]):
+                files.append(Found(path, root, is_stored=stored is not None))
             else:
                 kind, group, note, sha256 = stored[2:]
                 files.append(
-                    Found(path, kind, group, note, is_new=False, is_stored=True,
+                    Found(path, root, kind, group, note, is_new=False, is_stored=True,
                           stored_group=group, has_checksum=sha256 is not None)
                 )  # fmt: skip
     files = list({f.path: f for f in files}.values())
@@ -135,7 +153,11 @@ def scan(roots):
         group: {kind: by_kind[kind] for kind in CONTENT if kind in by_kind}
         for group, by_kind in groups.items()
     }
-    return Scan(files, ordered)
+    return Scan(files, ordered, lost)
+
+
+def _is_unread(note):
+    return note is not None and note.startswith(UNREAD)
 
 
 def _known_files():
@@ -144,24 +166,36 @@ def _known_files():
     return {row[0]: row[1:] for row in rows}
 
 
-def _walk(root):
+def _walk(root, lost):
     """Give path, size and time of change of all files that may be of an exposure."""
     waiting, seen = [os.path.abspath(root)], set()
     while waiting:
         folder = waiting.pop()
+        for entry in _entries(folder, lost):
+            try:
+                if entry.is_dir():
+                    here = entry.stat()
+                    # A link to a folder above would lead round and round.
+                    if (here.st_dev, here.st_ino) not in seen:
+                        seen.add((here.st_dev, here.st_ino))
+                        waiting.append(entry.path)
+                elif entry.name.endswith(_ENDINGS) and entry.is_file():
+                    entry.path.encode()
+                    yield entry.path, *state_of(entry)
+            except OSError as err:
+                lost[entry.path] = err.strerror
+            except UnicodeEncodeError:
+                lost[entry.path] = "its name is no text in UTF-8"
+
+
+def _entries(folder, lost):
+    """Give what is in a folder, by name, but for what is hidden."""
+    try:
         with os.scandir(folder) as entries:
-            entries = sorted(entries, key=lambda e: e.name)
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                here = entry.stat()
-                # A link to a folder above would lead round and round.
-                if (here.st_dev, here.st_ino) not in seen:
-                    seen.add((here.st_dev, here.st_ino))
-                    waiting.append(entry.path)
-            elif entry.name.endswith((*_FITS, ".NL.txt", ".detections.cat")) and entry.is_file():
-                yield entry.path, *state_of(entry)
+            return sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
+    except OSError as err:
+        lost[folder] = err.strerror
+        return []
 
 
 # --- what a file is ---
@@ -175,7 +209,7 @@ def _classify(file):
     elif name.endswith(".detections.cat"):
         file.kind = "catalog"
     elif ".prm" in name or ".psf" in name:
-        model = "maoppy " if any("maoppy" in f.lower() for f in file.folders) else ""
+        model = "maoppy " if any("maoppy" in f.lower() for f in file.own_folders) else ""
         file.kind = model + ("prm" if ".prm" in name else "psf")
     elif _IGNORED.search(name):
         file.kind = "other"
@@ -187,6 +221,9 @@ def _by_header(file):
     file.kind = _kind_by_folder(file)
     try:
         header = primary_header(file.path)
+    except OSError as err:
+        file.note = f"{UNREAD}{reason_unread(err, file.path)}"
+        return
     except AweError as err:
         file.note = f"cannot be read: {str(err).splitlines()[0].replace(file.path, 'it')}"
         return
@@ -205,7 +242,7 @@ def _text(value):
 
 
 def _kind_by_folder(file):
-    folders = file.folders
+    folders = file.own_folders
     if "raw" in folders or file.name.endswith(".fz"):
         return "raw"
     return "single" if "single" in folders else "other"
@@ -239,8 +276,10 @@ def _group(files):
     for single in singles:
         named = raws.get(_key(single.raw_name), []) if single.raw_name else []
         for raw in named:
-            # The cube says when its exposure began; else its raw file does.
-            single.group = single.group or raw.group
+            # The cube says when its exposure began; else its raw file does. What is stored of
+            # the raw file stays one exposure.
+            known = raw.stored_group if single.stored_group is None else None
+            single.group = known or single.group or raw.group
             raw.group = single.group if len(named) == 1 or raw.group is None else raw.group
     for group in (f for each in raws.values() for f in each if f.group is None):
         group.group = _stamp_of(group.name)
