@@ -1,6 +1,8 @@
 """`awe demo`: a simulated night with known truth, from raw files to judged reduced frames."""
 
 import datetime
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -59,12 +61,13 @@ def run_demo(folder=None):
     print(f"store {context.session.where}, files {context.files.folder},")
     print(f"raw files and truth {night.folder}, pictures in {pictures[0].parent}.")
     print(f"All in {time.perf_counter() - began:.0f} s. Now type:\n")
+    # In an environment that is not activated the command has to be typed with its folder.
+    print(f"    {'awe' if shutil.which('awe') else sys.argv[0]}")
     print(_NEXT)
     return 0
 
 
 _NEXT = """\
-    awe
     awe> context.set_project('DEMO')
     awe> query = (RawScienceFrame.OBJECT == 'DEMO_FIELD') & (RawScienceFrame.is_valid > 0)
     awe> len(query)

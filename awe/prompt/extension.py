@@ -6,6 +6,7 @@ import warnings
 from awe.base.errors import AweError
 from awe.prompt import namespace
 from awe.prompt.completion import Completer
+from awe.prompt.mistakes import mistake_text
 from awe.prompt.notices import warning_shower
 from awe.store import current
 
@@ -74,7 +75,8 @@ def load(shell):
     shell.events.register("pre_run_cell", hooks.before)
     shell.events.register("post_run_cell", hooks.after)
     shell.Completer.custom_matchers.append(hooks.completer.matcher)
-    shell.set_custom_exc((AweError, KeyboardInterrupt), _show_error)
+    kinds = (AweError, KeyboardInterrupt, NameError, AttributeError, TypeError)
+    shell.set_custom_exc(kinds, _show_error)
     warnings.showwarning = warning_shower(hooks.old_warning)
     shell.new_main_mod = hooks.main_module
     _loaded[id(shell)] = hooks
@@ -122,6 +124,15 @@ def unsaved_text(context):
 
 def _show_error(shell, kind, error, trace, tb_offset=None):
     """Print what the user can mend as a message, and an interrupt as one word."""
-    # A bar of progress or the echo of ^C may stand on the line.
-    text = "\nInterrupted." if isinstance(error, KeyboardInterrupt) else f"{kind.__name__}: {error}"
+    if isinstance(error, KeyboardInterrupt):
+        # A bar of progress or the echo of ^C may stand on the line.
+        text = "\nInterrupted."
+    elif isinstance(error, AweError):
+        text = f"{kind.__name__}: {error}"
+    else:
+        told = mistake_text(error, trace, shell.user_ns)
+        if told is None:
+            shell.showtraceback((kind, error, trace), running_compiled_code=True)
+            return
+        text = f"{kind.__name__}: {told}"
     print(text, file=sys.stderr)

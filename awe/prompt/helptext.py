@@ -5,7 +5,9 @@ import inspect
 import pydoc
 import sys
 
+from awe.base.errors import AweLookupError
 from awe.process import Task
+from awe.prompt.namespace import find_named
 from awe.store.attributes import InverseAttribute
 from awe.store.meta import DBMeta, RecordMeta
 from awe.store.objects import DBObject, OwnedRecord
@@ -13,6 +15,11 @@ from awe.store.terms import Term
 
 __all__ = ["help_", "help_text"]
 
+_NUMBER = """\
+{value!r} is a number ({kind}), which does not know what it stands for. Ask what has it:
+  help(RawScienceFrame.EXPTIME)   an attribute, its meaning and unit
+  help(ReduceTask), p.show()      arguments and parameters, with range and meaning
+"""
 # Methods that the machinery calls and a person does not.
 _MACHINERY = {"prepare_files", "raw_of", "stored_files", "stored_value", "summary"}
 _WELCOME = """\
@@ -48,6 +55,7 @@ class _Help:
         if not things:
             print(_WELCOME, end="")
             return
+        things = (_named(things[0]), *things[1:])
         text = help_text(things[0])
         if text is None:
             builtins.help(*things)
@@ -84,7 +92,33 @@ def help_text(thing):
         return f"{inspect.cleandoc(pars.__doc__)}\n\n{thing}\n"
     if isinstance(thing, Term):
         return f"{thing._path}: {thing._path.attribute.__doc__}\n"
-    return None
+    if isinstance(thing, (bool, int, float)):
+        return _NUMBER.format(value=thing, kind=type(thing).__name__)
+    return _own_text(thing)
+
+
+def _named(thing):
+    """Give what a name such as 'ReduceTask' or 'Reduce' stands for, and Python's words as such."""
+    if not isinstance(thing, str) or not thing.isidentifier():
+        return thing
+    helper = pydoc.Helper
+    if thing in {*helper.keywords, *helper.topics, "modules", "keywords", "topics", "symbols"}:
+        return thing
+    try:
+        return find_named(thing)
+    except AweLookupError:
+        if pydoc.locate(thing) is not None:
+            return thing
+        raise
+
+
+def _own_text(thing):
+    """Give the help of another class of ours or of its object: what it is and can do."""
+    cls = thing if isinstance(thing, type) else type(thing)
+    ours = cls.__module__.split(".")[0] == "awe"
+    if not ours or isinstance(thing, BaseException):
+        return None
+    return f"{cls.__name__}\n\n{_unindented(cls.__doc__)}\n{_methods(cls)}"
 
 
 def _pars_class():

@@ -61,6 +61,7 @@ def main(argv=None):
         # NumPy's OpenBLAS starts a thread for each core, which would spin for 30 ms at once and
         # after each piece of work, on a core that others may need: it shall wait asleep.
         os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
+        _print_everything(sys.stdout)
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         with plain_warnings():
@@ -75,6 +76,12 @@ def main(argv=None):
         # The reader of a pipe, such as `head`, went away: nobody is left to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _print_everything(stream):
+    """Let what a terminal or a pipe cannot take be printed as an escape, as on stderr."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments):

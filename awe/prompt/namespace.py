@@ -2,17 +2,21 @@
 
 import datetime
 import importlib
+import os
 import pkgutil
 import re
 import sys
 
 import numpy as np
 
+from awe.base.environment import home
+from awe.base.errors import AweLookupError, did_you_mean
 from awe.prompt import users
 from awe.store import current, open_context, registry
 
 __all__ = [
     "build",
+    "find_named",
     "ingest",
     "lazy_names",
     "load_all",
@@ -75,6 +79,9 @@ def open_session():
     load_classes()
     if current.has_context():
         return current.context()
+    if os.path.expanduser("~") == "~":
+        # As in some containers; libraries that keep their settings there would refuse to work.
+        os.environ["HOME"] = str(home())
     return open_context()
 
 
@@ -153,6 +160,33 @@ def load_named(source):
         make = _lazy.pop(word)
         found[word] = make(word)
     return found
+
+
+def find_named(name):
+    """Give what a name stands for when the prompt starts.
+
+    Parameters
+    ----------
+    name : str
+        Of a class, Task or helper, or of a recipe: 'Reduce' is `ReduceTask`.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    AweLookupError
+        There is nothing of this name.
+    """
+    makers = _find_lazy()
+    for word in (name, f"{name}Task"):
+        if registry.known_class(word) is not None:
+            return registry.known_class(word)
+        if word in makers:
+            return makers[word](word)
+    known = [*makers, *(cls.__name__ for cls in registry.all_classes())]
+    raise AweLookupError(f"There is no class, Task or helper {name!r}.{did_you_mean(name, known)}")
 
 
 def _find_lazy():

@@ -2,14 +2,16 @@
 
 import argparse
 import os
-from pathlib import Path
 
 from awe.base.environment import home, read_environment
 from awe.base.errors import AweError
+from awe.base.paths import typed_path
 
 __all__ = ["backup_command", "restore_command", "verify_command"]
 
 _PARTS = ("instruments", "recipes")
+# Lines of a list that may be long.
+_MOST = 20
 
 
 def backup_command(arguments):
@@ -162,7 +164,7 @@ def verify_command(arguments):
     if "://" in given.folder:
         os.environ["AWE_STORE"] = given.folder
         return _verify_store(given.repair)
-    folder = Path(given.folder).expanduser().absolute()
+    folder = typed_path(given.folder).absolute()
     if folder.name == "store" and _is_home(folder.parent):
         folder = folder.parent
     if _is_home(folder):
@@ -191,9 +193,19 @@ def _verify_store(repair):
         outside, without = check_external()
     problems += outside
     _print_problems(problems)
-    if without:
-        print(f"{without} files outside of the store have no checksum (ingest with --checksum).")
+    _tell_of_missing_checksums(without)
     return _verdict(problems)
+
+
+def _tell_of_missing_checksums(paths):
+    if not paths:
+        return
+    print(f"{len(paths)} files outside of the store have no checksum (ingest with --checksum):")
+    for path in paths[:_MOST]:
+        print(f"  {path}")
+    if len(paths) > _MOST:
+        more = len(paths) - _MOST
+        print(f"  ... and {more} more; at the prompt: (ExternalFile.sha256 == None).values('path')")
 
 
 def _verify_backup(folder):

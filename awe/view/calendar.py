@@ -6,6 +6,7 @@ from awe.base.errors import AweLookupError, AweTypeError, AweValueError
 from awe.base.utc import to_utc
 from awe.process.choice import hint_of_privileges, is_forever
 from awe.process.serving import competing, serves_at_all, serving_intervals
+from awe.view.dates import set_dates
 
 __all__ = ["calendar", "draw_calendar", "nights_of", "window_of"]
 
@@ -65,7 +66,7 @@ def calendar(cls, *, instrument=None, chip=None, filter=None, start=None, end=No
     window = window_of([c for group in groups.values() for c in group], start, end)
     from awe.view import inspect_screen
 
-    where = "file" if save is not None else inspect_screen.screen()
+    where = inspect_screen.place_for(save)
     height = min(14.0, 1.4 + 0.9 * len(groups) + 0.24 * rows)
     figure = inspect_screen.new_figure(where, (10.0, max(3.0, height)), f"calendar {cls.__name__}")
     figure.set_layout_engine("constrained")
@@ -177,7 +178,6 @@ def draw_calendar(figure, title, groups, window):
     window : tuple of (datetime.datetime, datetime.datetime)
         The time to be shown.
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -189,9 +189,7 @@ def draw_calendar(figure, title, groups, window):
     last = panels[-1, 0]
     last.set_xlim(*window)
     last.set_xlabel("Time (UTC)")
-    ticks = AutoDateLocator(maxticks=9)
-    last.xaxis.set_major_locator(ticks)
-    last.xaxis.set_major_formatter(ConciseDateFormatter(ticks))
+    set_dates(last.xaxis, maxticks=9)
     figure.suptitle(f"{title}: validity, by date of creation downwards", fontsize=11)
     figure.legend(
         handles=[Patch(color=_SERVING, label="chosen"), Patch(color=_ECLIPSED, label="eclipsed"),

@@ -4,7 +4,6 @@ import itertools
 import textwrap
 
 from awe.base.errors import AweError, AweTypeError, AweValueError
-from awe.view.inspect_pixels import statistics_text
 from awe.view.inspect_sources import ArraySource, Source, stem_of
 
 __all__ = ["figure_of", "inspect"]
@@ -46,7 +45,7 @@ def inspect(thing, *, save=None, block=None, mask=False, blink=False):
     """
     from awe.view import inspect_screen
 
-    where = "file" if save is not None else inspect_screen.screen()
+    where = inspect_screen.place_for(save)
     parts = _parts(thing)
     figure = _figure(thing, parts, where, mask, blink)
     if where != "file":
@@ -78,6 +77,9 @@ def figure_of(thing, *, mask=False, blink=False):
 
 def _parts(thing):
     """Give the frames to show: of a query or a list those that it holds."""
+    if isinstance(thing, type):
+        msg = f"{thing.__name__} is a class: inspect shows objects."
+        raise AweTypeError(msg, remedy=f"Ask for some: inspect({thing.__name__}.select_all())")
     if hasattr(type(thing), "data") or hasattr(thing, "_attributes"):
         return [thing]
     try:
@@ -152,7 +154,7 @@ def _one(source, where, mask, others=None):
         view.axes.set_xlabel("x [pixel, from 0]", fontsize=8)
         view.axes.set_ylabel("y [pixel, from 0]", fontsize=8)
         window.blinked = others
-        window.set_title(f"{source.head}\n{statistics_text(source.data)}")
+        window.set_title(source.title)
         window.open_page()
         _finish(window, where, mask)
     return figure
@@ -175,24 +177,37 @@ def _several(sources, where, mask):
             view = View(axes, source)
             view.show_all()
             window.add(view)
-            lines = source.head.splitlines()
-            axes.set_title("\n".join(_short(line, columns) for line in lines), fontsize=7, y=1.0)
+            axes.set_title(_caption(source, _LARGE[0] / columns), fontsize=7, y=1.0)
+            # The title needs the place above the bar.
             view.bar.ax.set_title("")
+            if columns > 3:
+                _use_small_labels(view)
             problem = getattr(source, "problem", None)
             if problem:
                 axes.set_title("")
                 axes.text(0.5, 0.5, problem, transform=axes.transAxes, fontsize=7, ha="center",
                           va="center", wrap=True, color="white")  # fmt: skip
         kinds = sorted({type(s.obj).__name__ for s in sources})
-        window.set_title(f"{len(sources)} frames: {', '.join(kinds)}")
+        units = sorted({source.unit for source in sources if source.unit})
+        words = f"{len(sources)} frames: {', '.join(kinds)}"
+        window.set_title(words + (f"; values in {', '.join(units)}" if units else ""))
         window.arrange(rows, columns)
         _finish(window, where, mask)
     return figure
 
 
-def _short(words, columns):
-    """Wrap the title of one of several pictures."""
-    return "\n".join(textwrap.wrap(words, max(16, 90 // columns)))
+def _caption(source, inches):
+    """Give the title of one of several pictures: short, since names of files are long."""
+    words = f"{source.obj.object_id[-8:]}: {source.head.splitlines()[-1]}"
+    # At this size of letters an inch holds some 15 of them.
+    return "\n".join(textwrap.wrap(words, max(16, int(15 * inches)), max_lines=3))
+
+
+def _use_small_labels(view):
+    view.axes.tick_params(labelsize=6)
+    view.axes.locator_params(nbins=4)
+    view.bar.ax.tick_params(labelsize=6)
+    view.bar.locator.set_params(nbins=4)
 
 
 def _grid(count, shape):
@@ -204,11 +219,7 @@ def _grid(count, shape):
 
 def _finish(window, where, mask):
     if mask:
-        counts = {}
-        for view in window.views:
-            for name, colour, number in view.mark_mask(True):
-                counts[name, colour] = counts.get((name, colour), 0) + number
-        window.legend(counts)
+        window.mark(window.views, True)
     if where != "notebook":
         window.connect()
 

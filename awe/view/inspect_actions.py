@@ -52,12 +52,7 @@ def _blink(window, event):
 def _marks(window, event):
     views = window.chosen(event)
     wanted = not views[0].has_mask
-    counts = {}
-    for view in views:
-        for name, colour, number in view.mark_mask(wanted):
-            counts[name, colour] = counts.get((name, colour), 0) + number
-    window.legend(counts if wanted else {})
-    if wanted and not counts:
+    if not window.mark(views, wanted) and wanted:
         window.message("No pixel is marked: none is known to be bad.")
 
 

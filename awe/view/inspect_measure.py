@@ -172,7 +172,8 @@ class Aperture(NamedTuple):
     radius, inner, outer : float
         Of the aperture and of the ring of the background, in pixels.
     flux, error : float
-        Sum above the background, and its standard deviation from weights, else gain.
+        Sum above the background, and its standard deviation: of the sky's scatter,
+        and of the electrons of the star where the gain is known.
     sky, sky_noise : float
         Background per pixel and its scatter, clipped at 3 sigma.
     radii, growth : numpy.ndarray

@@ -1,12 +1,10 @@
 """All CCDs of an exposure in their places."""
 
-import functools
-
 import numpy as np
 
 from awe.base.errors import AweError, AweValueError
-from awe.view.inspect_pixels import Pyramid, limits
-from awe.view.inspect_sources import Source, value_at
+from awe.view.inspect_pixels import Pyramid, brightest, limits
+from awe.view.inspect_sources import Trimmed, light_sensitive, trimmed_wcs, value_at
 from awe.view.inspect_views import Place, View
 
 __all__ = ["mosaic_figure", "places_of"]
@@ -60,9 +58,10 @@ def mosaic_figure(exposure, where, mask):
     axes = figure.add_subplot()
     axes.set_facecolor("#20242c")
     sample = np.concatenate([s.sample for s in sources])
-    low, high = limits(sample)
+    shared = limits(sample)
+    bright = brightest(sample, *shared)
     for source, place in zip(sources, places, strict=True):
-        source.scale = (low, high)
+        source.limits, source.brightest = shared, bright
         view = View(axes, source, place)
         window.add(view, bar=source is sources[0])
         _label(axes, view)
@@ -72,25 +71,19 @@ def mosaic_figure(exposure, where, mask):
     window.set_title("\n".join([title, *problems[:2]]))
     window.arrange()
     if mask:
-        counts = {}
-        for view in window.views:
-            for name, colour, number in view.mark_mask(True):
-                counts[name, colour] = counts.get((name, colour), 0) + number
-        window.legend(counts)
+        window.mark(window.views, True)
     if where != "notebook":
         window.connect()
     return figure
 
 
-class _Ccd(Source):
-    """A CCD of a mosaic: without pre- and overscan, its pixels in memory only while needed."""
+class _Ccd(Trimmed):
+    """A CCD of a mosaic: its pixels are in memory only while they are needed."""
 
     def __init__(self, frame, recent):
         self._recent = recent
         super().__init__(frame)
-        self._data = _light_sensitive(frame, self._data)
         self.shape = self._data.shape
-        self.scale = None
         step = max(1, int(np.sqrt(self.data.size / 20000)))
         part = self.data[::step, ::step].ravel()
         self.sample = part[np.isfinite(part)].astype(np.float32)
@@ -99,15 +92,10 @@ class _Ccd(Source):
         self.let_go()
 
     @property
-    def fixed_limits(self):
-        """The limits of the greys that all CCDs share."""
-        return self.scale
-
-    @property
     def data(self):
         """The light-sensitive pixels, shape (ny, nx)."""
         if self._data is None:
-            self._data = _light_sensitive(self.obj, np.asarray(self.obj.data))
+            self._data = light_sensitive(self.obj, np.asarray(self.obj.data))
             self._recent.append(self)
             if len(self._recent) > _AT_HAND:
                 self._recent.pop(0).let_go()
@@ -116,32 +104,6 @@ class _Ccd(Source):
     def let_go(self):
         """Drop the pixels; they are read again when they are wanted."""
         self._data = None
-
-    @functools.cached_property
-    def wcs(self):
-        """The world coordinates of the light-sensitive pixels, or None."""
-        return _own_wcs(self.obj)
-
-
-def _light_sensitive(frame, data):
-    """Give the pixels of a raw frame without pre- and overscan."""
-    amplifiers = getattr(frame, "amplifiers", ())
-    if len({a.hdu for a in amplifiers}) != 1 or not amplifiers:
-        return data
-    if len(amplifiers) == 1 and not (amplifiers[0].flip_x or amplifiers[0].flip_y):
-        y0, y1, x0, x1 = amplifiers[0].data
-        return data[y0:y1, x0:x1]
-    from awe.pixels import assemble
-
-    return assemble([a[:] for a in frame.arrays()], frame.pixel_amplifiers())
-
-
-def _begin(frame):
-    amplifiers = getattr(frame, "amplifiers", ())
-    if len({a.hdu for a in amplifiers}) != 1:
-        return 0, 0
-    first = amplifiers[0]
-    return first.data[2] - first.x, first.data[0] - first.y
 
 
 def _sources(frames):
@@ -173,7 +135,7 @@ def places_of(frames):
     """
     shapes = [shape for _, shape in frames]
     for name, find in (
-        ("placed by their world coordinates", _own_wcs),
+        ("placed by their world coordinates", trimmed_wcs),
         ("placed by the world coordinates of science frames", _wcs_of_chip),
     ):
         found = [find(frame) for frame, _ in frames]
@@ -187,22 +149,12 @@ def places_of(frames):
     return _by_name(shapes), "in the order of their names: their places are not known"
 
 
-def _own_wcs(frame):
-    from awe.model.looking import world_coordinates
-
-    wcs = world_coordinates(frame) if value_at(frame, "astrom") is not None else None
-    if wcs is not None:
-        x0, y0 = _begin(frame)
-        wcs.wcs.crpix -= (x0, y0)
-    return wcs
-
-
 def _wcs_of_chip(frame):
     from awe.model import RawScienceFrame
 
     other = ((RawScienceFrame.chip == frame.chip) & (RawScienceFrame.NAXIS1 == frame.NAXIS1)
              & (RawScienceFrame.NAXIS2 == frame.NAXIS2)).max("DATE_OBS")  # fmt: skip
-    return None if other is None else _own_wcs(other)
+    return None if other is None else trimmed_wcs(other)
 
 
 def _by_wcs(found, shapes):

@@ -1,11 +1,13 @@
 """What the panel shows of a calibration or a reduced frame by itself."""
 
+import warnings
+
 import numpy as np
 
 from awe.base.errors import AweError
 from awe.view.inspect_pixels import halved, limits
 from awe.view.inspect_plots import draw_histogram, label_axes, scale_of, values_of
-from awe.view.inspect_sources import value_at
+from awe.view.inspect_sources import light_sensitive, value_at
 
 __all__ = ["noise_of_rows_and_columns", "page_of", "plain_page", "seeing_map"]
 
@@ -57,15 +59,20 @@ def _bias(window, obj):
     """Draw the structure, and the read noise of each row and column."""
     view = window.views[0]
     data = view.data
-    noise = noise_of_rows_and_columns(obj, data)
-    plots = window.panel(4, 1, space=0.75)
     median = np.median if np.isfinite(data).all() else np.nanmedian
-    structure = [median(data, axis=1), median(np.ascontiguousarray(data.T), axis=1)]
+    with warnings.catch_warnings():
+        # A row or column without a finite pixel is a gap in its line.
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        noise = noise_of_rows_and_columns(obj, data)
+        structure = [median(data, axis=1), median(np.ascontiguousarray(data.T), axis=1)]
+        middles = [np.nanmedian(values) for values in noise[:2]]
+    plots = window.panel(4, 1, space=0.75)
     for axes, values, name in zip(plots[:2], structure, ("row", "column"), strict=True):
         _line(axes, values, f"structure: median of each {name} [{view.source.unit}]", name)
-    for axes, values, name in zip(plots[2:], noise[:2], ("row", "column"), strict=True):
-        middle = f"median {np.nanmedian(values):.3g}"
-        _line(axes, values, f"{noise[2]} of each {name} [{view.source.unit}], {middle}", name)
+    for axes, values, name, middle in zip(plots[2:], noise[:2], ("row", "column"), middles,
+                                          strict=True):  # fmt: skip
+        words = f"{noise[2]} of each {name} [{view.source.unit}], median {middle:.3g}"
+        _line(axes, values, words, name)
     window.measured = {"row_noise": noise[0], "column_noise": noise[1]}
 
 
@@ -143,27 +150,28 @@ def _line(axes, values, title, name):
 def _flat(window, obj):
     """Draw the histogram, and the ratio to the previous flat."""
     view = window.views[0]
+    data = light_sensitive(obj, view.data)
     above, below = window.panel(2, 1)
     try:
-        draw_histogram(above, view.data)
+        draw_histogram(above, data)
     except AweError as err:
         above.set_title(str(err), fontsize=8)
     above.set_title(f"histogram [{view.source.unit}]" if view.source.unit else "histogram",
                     fontsize=8.5, y=1.0)  # fmt: skip
-    previous = value_at(obj, "prev")
+    previous = _previous(obj)
     if previous is None:
         _empty(below, "There is no previous flat to divide by.")
         return
     try:
-        other = np.asarray(previous.data)
+        other = light_sensitive(previous, np.asarray(previous.data))
     except AweError as err:
         _empty(below, " ".join(str(err).split()))
         return
-    if other.shape != view.data.shape:
+    if other.shape != data.shape:
         _empty(below, f"The previous flat has another shape: {other.shape}.")
         return
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = view.data / other
+        ratio = data / other
     good = ratio[np.isfinite(ratio)]
     if not good.size:
         _empty(below, "No pixel has a ratio to the previous flat.")
@@ -171,10 +179,20 @@ def _flat(window, obj):
     middle = np.median(good)
     spread = 1.4826 * np.median(np.abs(good - middle))
     _picture(window, below, ratio)
-    words = f"ratio to the previous flat ({previous.creation_date:%Y-%m-%d %H:%M:%S})"
+    when = value_at(previous, "DATE_OBS") or previous.creation_date
+    words = f"ratio to the previous flat ({when:%Y-%m-%d %H:%M:%S})"
     words += f"\nmedian {middle:.5f}, robust std {spread:.2g}"
     below.set_title(words, fontsize=8.5, y=1.0)
     window.measured = {"ratio": float(middle), "spread": float(spread)}
+
+
+def _previous(obj):
+    """Give the flat that one was compared with, or the raw flat that was taken before it."""
+    if value_at(obj, "DATE_OBS") is None:
+        return value_at(obj, "prev")
+    cls = type(obj)
+    before = (cls.chip == obj.chip) & (cls.filter == obj.filter) & (cls.DATE_OBS < obj.DATE_OBS)
+    return (before & (cls.NAXIS1 == obj.NAXIS1) & (cls.NAXIS2 == obj.NAXIS2)).max("DATE_OBS")
 
 
 # --- reduced frames ---

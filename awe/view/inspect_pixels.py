@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 
-__all__ = ["Pyramid", "halved", "limits", "statistics_text"]
+__all__ = ["Pyramid", "brightest", "halved", "limits", "statistics_text"]
 
 _SAMPLE = 300_000
+_BRIGHT = 10.0
 
 
 class Pyramid:
@@ -153,7 +154,7 @@ def halved(data, pool="mean"):
 
 
 def limits(data):
-    """Give the limits of zscale, apart from each other even where the image is constant.
+    """Give the limits of zscale, apart from each other even where most pixels are alike.
 
     Parameters
     ----------
@@ -165,20 +166,44 @@ def limits(data):
     tuple of float
         Lowest and highest.
     """
-    step = max(1, int(np.sqrt(data.size / _SAMPLE))) if data.ndim == 2 else 1
-    good = data[::step, ::step] if data.ndim == 2 else data
-    good = good[np.isfinite(good)]
-    if not good.size:
-        good = data[np.isfinite(data)]
+    good = _sample(data)
     if not good.size:
         return 0.0, 1.0
     low, high = float(good.min()), float(good.max())
-    if low < high:
-        low, high = _zscale(good)
-    if low < high:
-        return low, high
-    margin = abs(low) * 1e-3 or 0.5
-    return low - margin, low + margin
+    if low == high:
+        margin = abs(low) * 1e-3 or 0.5
+        return low - margin, low + margin
+    black, white = _zscale(good)
+    # Where nearly all pixels are alike, zscale has no width.
+    return (black, white) if black < white else (low, high)
+
+
+def brightest(data, low, high):
+    """Give white for a curved stretch: bright pixels are seen, and the sky is not crushed.
+
+    Parameters
+    ----------
+    data : numpy.ndarray
+        Any shape; of a large image a regular sample is taken.
+    low, high : float
+        The limits of zscale.
+
+    Returns
+    -------
+    float
+        What one of 5000 pixels exceeds, between `high` and 10 times as far from `low`.
+    """
+    good = _sample(data)
+    peak = float(np.percentile(good, 99.98)) if good.size else high
+    return min(max(peak, high), low + _BRIGHT * (high - low))
+
+
+def _sample(data):
+    """Give finite values of an image, regularly taken; all of them where that finds none."""
+    step = max(1, int(np.sqrt(data.size / _SAMPLE))) if data.ndim == 2 else 1
+    good = data[::step, ::step] if data.ndim == 2 else data
+    good = good[np.isfinite(good)]
+    return good if good.size else data[np.isfinite(data)]
 
 
 def _zscale(values, contrast=0.25, count=1000):

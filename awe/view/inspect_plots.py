@@ -144,15 +144,16 @@ def aperture(window, event):
     (axes,) = window.panel()
     axes.plot(found.radii, found.growth, "o-", ms=3, **_LINE)
     axes.axvline(found.radius, color="#b3261e", lw=0.7, ls=":")
-    flux = f"flux {found.flux:.6g} +- {found.error:.2g} {_unit(view)}".rstrip()
+    error = float(f"{found.error:.2g}")
+    flux = f"flux {found.flux:.6g} +- {error:g} {view.source.unit}".rstrip()
     words = (
         f"{flux}, magnitude {found.magnitude:.3f}\n"
         f"aperture {found.radius:.1f} pix, sky {found.sky:.5g} +- {found.sky_noise:.3g} "
         f"at {found.inner:.1f} to {found.outer:.1f} pix\n"
         f"FWHM {found.star.fwhm:.2f} pix, centre x={found.star.x:.2f} y={found.star.y:.2f}"
     )
-    label_axes(axes, "radius [pixel]", "flux inside", words)
-    view.mark_sources([(found.star.x, found.star.y)])
+    label_axes(axes, "radius [pixel]", values_of(view, "flux inside"), words)
+    view.show_rings(found.star.x, found.star.y, (found.radius, found.inner, found.outer))
     window.measured = {"aperture": found, "flux": found.flux}
 
 
@@ -262,13 +263,9 @@ def _title(spot, what):
     return f"{what} x={column} y={row}"
 
 
-def _unit(view):
-    return view.source.unit
-
-
-def values_of(view):
-    """Give the label of an axis of values."""
-    return f"value [{view.source.unit}]" if view.source.unit else "value"
+def values_of(view, name="value"):
+    """Give the label of an axis of values, with their unit."""
+    return f"{name} [{view.source.unit}]" if view.source.unit else name
 
 
 def label_axes(axes, x, y, title):

@@ -5,7 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["new_figure", "screen", "show", "write_picture"]
+from awe.base.errors import AweTypeError, AweValueError
+from awe.base.paths import typed_path
+
+__all__ = ["new_figure", "picture_file", "place_for", "screen", "show", "write_picture"]
 
 _GUIS = ("qtagg", "tkagg")
 # Loses a reference to None with each call, and so ends the process after some thousands.
@@ -31,6 +34,32 @@ def screen():
     if not _has_display():
         return "file"
     return _choose()
+
+
+def place_for(save):
+    """Tell where a picture goes that may have been given a file.
+
+    Parameters
+    ----------
+    save : str, os.PathLike or None
+        The file; a wrong one is refused before the work, which would be lost.
+
+    Returns
+    -------
+    str
+        As `screen` says; 'file' where there is one.
+
+    Raises
+    ------
+    AweTypeError
+        It is no path.
+    AweValueError
+        It is a folder, or lies in none.
+    """
+    if save is None:
+        return screen()
+    picture_file(save)
+    return "file"
 
 
 def _kind_of(backend):
@@ -207,7 +236,41 @@ def _png(figure):
     return held.getvalue()
 
 
-def write_picture(figure, path):
+def picture_file(path):
+    """Give the file that a picture is written to.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        As the user named it; ``.png`` is added where it has no ending.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute.
+
+    Raises
+    ------
+    AweTypeError
+        It is no path.
+    AweValueError
+        It is a folder, or lies in none.
+    """
+    remedy = "Name a file: save='x.png'."
+    if not isinstance(path, (str, os.PathLike)):
+        msg = f"A picture is written to a file, which {path!r} does not name."
+        raise AweTypeError(msg, remedy=remedy)
+    file = typed_path(path).absolute()
+    if file.is_dir():
+        msg = f"The picture cannot be written to {file}: it is a folder."
+        raise AweValueError(msg, remedy=remedy)
+    if not file.parent.is_dir():
+        msg = f"The picture cannot be written to {file}: there is no folder {file.parent}."
+        raise AweValueError(msg, remedy=remedy)
+    return file if file.suffix else file.with_name(f"{file.name}.png")
+
+
+def write_picture(figure, path, dpi=120):
     """Write a figure to a file.
 
     Parameters
@@ -215,7 +278,9 @@ def write_picture(figure, path):
     figure : matplotlib.figure.Figure
         The figure.
     path : str or os.PathLike
-        Its ending decides the format.
+        Its ending decides the format; by default PNG.
+    dpi : float, optional
+        Dots per inch. The default is 120.
 
     Returns
     -------
@@ -227,14 +292,12 @@ def write_picture(figure, path):
     AweValueError
         It cannot be written there, or the format is not known.
     """
-    from awe.base.errors import AweValueError
-
-    file = Path(path).expanduser().absolute()
+    file = picture_file(path)
     try:
-        figure.savefig(file, dpi=120)
+        figure.savefig(file, dpi=dpi)
     except OSError as err:
         msg = f"The picture cannot be written to {file}: {err.strerror or err}."
-        raise AweValueError(msg, remedy="Name another file: inspect(save='x.png').") from err
+        raise AweValueError(msg, remedy="Name another file: save='x.png'.") from err
     except ValueError as err:
         msg = f"The picture cannot be written to {file}: {err}."
         raise AweValueError(msg, remedy="Let its name end with .png, .pdf or .svg.") from err

@@ -5,8 +5,17 @@ import functools
 import numpy as np
 
 from awe.base.errors import AweError, AweTypeError, AweValueError
+from awe.view.inspect_pixels import brightest, limits, statistics_text
 
-__all__ = ["ArraySource", "Source", "stem_of", "value_at"]
+__all__ = [
+    "ArraySource",
+    "Source",
+    "Trimmed",
+    "light_sensitive",
+    "stem_of",
+    "trimmed_wcs",
+    "value_at",
+]
 
 _MAP_BITS = {"HotPixelMap": "hot", "ColdPixelMap": "cold", "SaturatedPixelMap": "saturated",
              "CosmicMap": "cosmic_ray", "SatelliteMap": "satellite"}  # fmt: skip
@@ -56,9 +65,19 @@ class ArraySource:
         return None
 
     @property
-    def fixed_limits(self):
-        """Limits of the greys where they are known beforehand, or None."""
-        return None
+    def title(self):
+        """What a window says above its picture: the head, and the statistics of the pixels."""
+        return f"{self.head}\n{statistics_text(self.data)}"
+
+    @functools.cached_property
+    def limits(self):
+        """Black and white: of zscale."""
+        return limits(self.data)
+
+    @functools.cached_property
+    def brightest(self):
+        """White where the stretch is not linear."""
+        return brightest(self.data, *self.limits)
 
     def companions(self):
         """Give what the key for blinking shows in turn with this.
@@ -88,9 +107,14 @@ class Source(ArraySource):
     """
 
     def __init__(self, obj):
+        if not hasattr(obj, "_attributes"):
+            msg = f"{type(obj).__name__} is no frame of the store: inspect cannot show it."
+            raise AweTypeError(msg)
         if not hasattr(type(obj), "data"):
             msg = f"{obj!r} has no pixels to show."
-            raise AweTypeError(msg, remedy="obj.info() prints what is known of it.")
+            mosaic = hasattr(type(obj), "frames")
+            raise AweTypeError(msg, remedy="An exposure is shown alone: inspect(exposure)" if mosaic
+                               else "obj.info() prints what is known of it.")  # fmt: skip
         super().__init__(_checked(obj), head_of(obj), getattr(obj, "unit", "adu") or "", obj)
         kinds = {cls.__name__ for cls in type(obj).__mro__}
         self._is_map = "PixelMap" in kinds
@@ -106,9 +130,24 @@ class Source(ArraySource):
         return world_coordinates(self.obj) if hasattr(self.obj, "astrom") else None
 
     @property
-    def fixed_limits(self):
-        """Limits of the greys where they are known beforehand, or None."""
-        return (-0.25, 1.0) if self._is_map else None
+    def title(self):
+        """What a window says above its picture; of a map how many pixels are bad."""
+        if not self._is_map:
+            return super().title
+        ny, nx = self.data.shape
+        bad = self.data.size - np.count_nonzero(self.data)
+        share = 100 * bad / self.data.size
+        return f"{self.head}\n{nx} x {ny}, {bad} pixels are bad (0), {share:.3g} per cent"
+
+    @functools.cached_property
+    def limits(self):
+        """Black and white: of zscale, those of a map 0 and 1."""
+        return (0.0, 1.0) if self._is_map else super().limits
+
+    @functools.cached_property
+    def brightest(self):
+        """White where the stretch is not linear."""
+        return 1.0 if self._is_map else super().brightest
 
     @functools.cached_property
     def mask(self):
@@ -129,7 +168,11 @@ class Source(ArraySource):
             # A map's raw frame or frame, a product's raw frame; what is not visible is left out.
             if other is None or not hasattr(type(other), "data"):
                 continue
-            found.append(_alike(other, self.data.shape))
+            source = Source(other)
+            is_raw = getattr(other, "amplifiers", None)
+            # A raw frame lies on its product without pre- and overscan.
+            alike = source.data.shape == self.data.shape or not is_raw
+            found.append(source if alike else Trimmed(other))
         return found
 
 
@@ -145,15 +188,76 @@ def _checked(obj):
     return data
 
 
-def _alike(obj, shape):
-    """Give a frame for blinking with one of some shape: a raw one without pre- and overscan."""
-    source = Source(obj)
-    if source.data.shape != shape and hasattr(obj, "arrays") and obj.amplifiers:
-        from awe.pixels import assemble
+class Trimmed(Source):
+    """The light-sensitive pixels of a raw frame, in the places that a reduced frame has them in.
 
-        data = assemble([a[:] for a in obj.arrays()], obj.pixel_amplifiers())
-        return ArraySource(data, f"{source.head}, trimmed", source.unit, obj)
-    return source
+    Parameters
+    ----------
+    obj : RawFrame
+        The frame.
+    """
+
+    def __init__(self, obj):
+        super().__init__(obj)
+        self._data = light_sensitive(obj, self._data)
+        self.head = f"{self.head}, trimmed"
+
+    @functools.cached_property
+    def wcs(self):
+        """The world coordinates of the light-sensitive pixels, or None."""
+        return trimmed_wcs(self.obj)
+
+
+def light_sensitive(frame, data):
+    """Give the pixels of a raw frame without pre- and overscan.
+
+    Parameters
+    ----------
+    frame : BaseFrame
+        A frame; of one that is not raw all pixels are light-sensitive.
+    data : numpy.ndarray
+        Its pixels, shape (ny, nx).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (ny, nx) of the CCD.
+    """
+    amplifiers = getattr(frame, "amplifiers", ())
+    if len({a.hdu for a in amplifiers}) != 1:
+        # The data of several HDUs are assembled, and trimmed thereby.
+        return data
+    if len(amplifiers) == 1 and not (amplifiers[0].flip_x or amplifiers[0].flip_y):
+        y0, y1, x0, x1 = amplifiers[0].data
+        return data[y0:y1, x0:x1]
+    from awe.pixels import assemble
+
+    return assemble([a[:] for a in frame.arrays()], frame.pixel_amplifiers())
+
+
+def trimmed_wcs(frame):
+    """Give the world coordinates of the light-sensitive pixels of a frame, or None.
+
+    Parameters
+    ----------
+    frame : BaseFrame
+        Any frame.
+
+    Returns
+    -------
+    astropy.wcs.WCS or None
+        For pixels counted from 0 as in `light_sensitive`; None where they are not known.
+    """
+    from awe.model.looking import world_coordinates
+
+    wcs = world_coordinates(frame) if value_at(frame, "astrom") is not None else None
+    amplifiers = getattr(frame, "amplifiers", ())
+    if wcs is not None and len({a.hdu for a in amplifiers}) == 1:
+        first = amplifiers[0]
+        if first.flip_x or first.flip_y:
+            return None
+        wcs.wcs.crpix -= (first.data[2] - first.x, first.data[0] - first.y)
+    return wcs
 
 
 def mask_of(obj, data):
@@ -219,7 +323,7 @@ def head_of(obj):
     valid = value_at(obj, "is_valid")
     if valid == 0:
         words.append("NOT VALID")
-    name = value_at(obj, "filename") or value_at(obj, "name") or obj.object_id[:8]
+    name = value_at(obj, "filename") or value_at(obj, "name") or obj.object_id[-8:]
     second = ", ".join(str(w) for w in words if w)
     return f"{type(obj).__name__} {name}" + (f"\n{second}" if second else "")
 
@@ -262,6 +366,6 @@ def stem_of(obj):
     str
         Without folder and ending.
     """
-    name = value_at(obj, "filename") or f"{type(obj).__name__}_{obj.object_id[:12]}"
+    name = value_at(obj, "filename") or f"{type(obj).__name__}_{obj.object_id[-12:]}"
     name = name.replace("\\", "/").rsplit("/", 1)[-1]
     return name.removesuffix(".fz").removesuffix(".gz").removesuffix(".fits")

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.image import AxesImage
 
-from awe.view.inspect_pixels import Pyramid, limits
+from awe.view.inspect_pixels import Pyramid
 
 __all__ = ["STRETCHES", "Cut", "Place", "View", "norm_of"]
 
@@ -131,11 +131,12 @@ def norm_of(low, high, stretch):
     from matplotlib.colors import Normalize
 
     if stretch == "linear":
-        return Normalize(low, high)
+        # Clipped, since the largest numbers of a type would overflow on their way to greys.
+        return Normalize(low, high, clip=True)
     from astropy.visualization import AsinhStretch, ImageNormalize, LogStretch, SqrtStretch
 
     stretches = {"square root": SqrtStretch(), "logarithm": LogStretch(), "asinh": AsinhStretch()}
-    return ImageNormalize(vmin=low, vmax=high, stretch=stretches[stretch], clip=False)
+    return ImageNormalize(vmin=low, vmax=high, stretch=stretches[stretch], clip=True)
 
 
 class View:
@@ -161,6 +162,7 @@ class View:
         self.bar = None
         self._overlay = None
         self._marks = []
+        self._measured = []
         self.layer = None
         self._draw()
 
@@ -185,12 +187,17 @@ class View:
         if pyramid is None:
             pyramid = Pyramid(lambda: source.data, source.pool)
         self._set_edges(pyramid.shape)
-        self.low, self.high = source.fixed_limits or limits(source.data)
+        self.low, self.high = self._first_limits()
         greys = colormaps["gray"].with_extremes(bad="#7a2048")
         self.layer = _Layer(self, pyramid, cmap=greys)
         self.layer.set_norm(norm_of(self.low, self.high, self.stretch))
         self.axes.add_image(self.layer)
         self.layer.set_clip_path(self.axes.patch)
+
+    def _first_limits(self):
+        """Give black and white: of zscale, but for a curved stretch with the bright pixels too."""
+        low, high = self.source.limits
+        return low, high if self.stretch == STRETCHES[0] else self.source.brightest
 
     def _set_edges(self, shape):
         self.axes.set_autoscale_on(False)
@@ -318,15 +325,17 @@ class View:
             self.set_limits(middle - half, middle + half)
 
     def next_stretch(self):
-        """Go on to the next stretch.
+        """Go on to the next stretch; a curved one shows the bright pixels as well.
 
         Returns
         -------
         str
             Its name.
         """
+        before = self._first_limits()
         self.stretch = STRETCHES[(STRETCHES.index(self.stretch) + 1) % len(STRETCHES)]
-        self.set_limits(self.low, self.high)
+        now = self._first_limits()
+        self.set_limits(*((self.low, self.high) if now == before else now))
         return self.stretch
 
     # --- overlays ---
@@ -424,14 +433,27 @@ class View:
         return bool(self._marks)
 
     def show_box(self, cut):
-        """Draw the box that was measured; the one before goes."""
+        """Draw the box that was measured; what was measured before goes."""
         from matplotlib.patches import Rectangle
 
-        for patch in list(self.axes.patches):
+        ny, nx = cut.values.shape
+        x, y = self.place.to_axes(cut.x0 - 0.5, cut.y0 - 0.5)
+        self._show_measured(Rectangle((x, y), nx * self.place.step_x, ny * self.place.step_y))
+
+    def show_rings(self, x, y, radii):
+        """Draw circles round a place, pixels from 0; what was measured before goes."""
+        from matplotlib.patches import Circle
+
+        self._show_measured(*(Circle(self.place.to_axes(x, y), radius) for radius in radii))
+
+    def _show_measured(self, *patches):
+        self.forget_measured()
+        for patch in patches:
+            patch.set(fill=False, edgecolor="#35d07f", linewidth=1, zorder=3)
+            self._measured.append(self.axes.add_patch(patch))
+
+    def forget_measured(self):
+        """Take away the box or the circles of what was measured."""
+        for patch in self._measured:
             patch.remove()
-        if cut is not None:
-            ny, nx = cut.values.shape
-            x, y = self.place.to_axes(cut.x0 - 0.5, cut.y0 - 0.5)
-            box = Rectangle((x, y), nx * self.place.step_x, ny * self.place.step_y,
-                            fill=False, color="#35d07f", lw=1, zorder=3)  # fmt: skip
-            self.axes.add_patch(box)
+        self._measured = []

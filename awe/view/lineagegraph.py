@@ -1,15 +1,19 @@
 """The lineage of an object as a figure: layers of boxes from the raw frames to the object."""
 
 import textwrap
-from pathlib import Path
 
-from awe.base.errors import AweValueError
+import numpy as np
+
 from awe.process.lineage import name_of
+from awe.view import inspect_screen
 
 __all__ = ["lineage_graph"]
 
-_BOX = (2.75, 0.8)
-_STEP = (3.55, 1.0)
+_BOX = (2.75, 0.96)
+_STEP = (3.55, 1.14)
+# Inches of a unit of the drawing, and the largest window that a screen has room for.
+_INCH = 0.74
+_SCREEN = (15.0, 8.6)
 _BEND = 0.34
 _SWEEPS = 12
 _LETTERS = 35
@@ -60,18 +64,14 @@ def lineage_graph(lineage, *, save=None):
     top = _nodes_of(lineage)
     layers = _layers_of(top)
     _arrange(layers)
-    figure = _new_figure(layers)
-    _draw(figure, layers, top)
+    where = inspect_screen.place_for(save)
+    title = f"Lineage of {lineage.top!r}"
+    figure = inspect_screen.new_figure(where, _size_of(layers, where), title)
+    _draw(figure, layers, top, title)
     if save is not None:
-        path = Path(save).expanduser()
-        try:
-            figure.savefig(path, dpi=150)
-        except (OSError, ValueError) as err:
-            msg = f"The lineage cannot be drawn to {path}: {err}."
-            raise AweValueError(msg) from err
-        print(f"Picture: {path.absolute()}")
-    elif type(figure.canvas).required_interactive_framework is not None:
-        figure.show()
+        print(f"Picture: {inspect_screen.write_picture(figure, save, dpi=150)}")
+    elif where in ("window", "browser"):
+        inspect_screen.show(figure, where, block=False)
     return figure
 
 
@@ -128,18 +128,24 @@ def _layers_of(top):
     layers = [[] for _ in range(max(n.layer for n in ordered) + 1)]
     for node in ordered:
         layers[node.layer].append(node)
+    bends = {}
     for node in ordered:
-        node.inputs = [_bent(node, source, layers) for source in node.inputs]
+        node.inputs = [_bent(node, source, layers, bends) for source in node.inputs]
     return layers
 
 
-def _bent(node, source, layers):
-    """Give the next node on the way from a node to what it was made from."""
+def _bent(node, source, layers, bends):
+    """Give the next node on the way from a node to what it was made from.
+
+    All arrows from one source go the same way: a bias serves dozens of frames.
+    """
+    begin = source
     for layer in range(source.layer - 1, node.layer, -1):
-        bend = _Node()
-        bend.inputs, bend.layer = [source], layer
-        layers[layer].append(bend)
-        source = bend
+        if (begin, layer) not in bends:
+            bend = bends[begin, layer] = _Node()
+            bend.inputs, bend.layer = [source], layer
+            layers[layer].append(bend)
+        source = bends[begin, layer]
     return source
 
 
@@ -168,22 +174,14 @@ def _stack(layer):
         edge -= node.height
 
 
-def _new_figure(layers):
-    """Make a figure of the size that the layers need."""
-    import matplotlib.pyplot as plt
-    from matplotlib.figure import Figure
-
+def _size_of(layers, where):
+    """Give the size of the figure in inches; that of a window is as large as the screen allows."""
     tallest = max(sum(node.height for node in layer) for layer in layers)
-    size = (0.74 * _STEP[0] * len(layers), 1.0 + 0.74 * tallest)
-    figure = plt.figure(figsize=size)
-    if type(figure.canvas).required_interactive_framework is None:
-        # Nobody would close it.
-        plt.close(figure)
-        figure = Figure(figsize=size)
-    return figure
+    size = np.array((_INCH * _STEP[0] * len(layers), 1.0 + _INCH * tallest))
+    return size * min(1, *(_SCREEN / size)) if where in ("window", "browser") else size
 
 
-def _draw(figure, layers, top):
+def _draw(figure, layers, top, title):
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     for layer in layers:
@@ -194,15 +192,30 @@ def _draw(figure, layers, top):
                 _box(axes, node, is_top=node is top)
     half = max(sum(node.height for node in layer) for layer in layers) / 2
     left = -(len(layers) - 1) * _STEP[0] - _BOX[0] / 2
-    axes.set_xlim(left - 0.3, _BOX[0] / 2 + 0.3)
-    axes.set_ylim(-half - 0.45, half + 0.75)
-    axes.text(left, half + 0.55, f"Lineage of {top.objects[0]!r}", fontsize=10, va="center",
-              clip_on=True)  # fmt: skip
+    axes.text(left, half + 0.55, title, fontsize=10, va="center", parse_math=False)
     kinds = {_kind(n.objects[0]) for layer in layers for n in layer if n.objects}
     for at, kind in enumerate(k for k in _COLOURS if k in kinds):
         axes.text(left + 1.5 * at, -half - 0.25, f" {_LEGEND[kind]} ", fontsize=7, va="center",
                   bbox={"facecolor": _COLOURS[kind], "edgecolor": "#777777", "lw": 0.6,
                         "boxstyle": "round,pad=0.3"})  # fmt: skip
+    _keep_letters_in_boxes(axes)
+    axes.set_xlim(left - 0.3, _BOX[0] / 2 + 0.3)
+    axes.set_ylim(-half - 0.45, half + 0.75)
+
+
+def _keep_letters_in_boxes(axes):
+    """Let the letters grow and shrink with the drawing, in a small window and when one zooms."""
+    sizes = [(text, text.get_fontsize()) for text in axes.texts]
+    figure = axes.get_figure(root=True)
+
+    def fit(_event):
+        low, high = axes.get_xlim()
+        zoom = figure.get_figwidth() / abs(high - low) / _INCH
+        for text, size in sizes:
+            text.set_fontsize(max(size * zoom, 0.5))
+
+    axes.callbacks.connect("xlim_changed", fit)
+    figure.canvas.mpl_connect("resize_event", fit)
 
 
 def _x(node):
@@ -249,10 +262,12 @@ def _box(axes, node, *, is_top):
         )
     )
     head, *lines = _words(node)
-    top = y + 0.13 * len(lines)
-    axes.text(x, top, head, fontsize=8, weight="bold", ha="center", va="center", zorder=3)
+    top = y + 0.1 * len(lines)
+    axes.text(x, top, head, fontsize=8, weight="bold", ha="center", va="center", zorder=3,
+              clip_on=True, parse_math=False)  # fmt: skip
     for at, line in enumerate(lines, start=1):
-        axes.text(x, top - 0.23 * at, line, fontsize=6, ha="center", va="center", zorder=3)
+        axes.text(x, top - 0.03 - 0.2 * at, line, fontsize=6, ha="center", va="center", zorder=3,
+                  clip_on=True, parse_math=False)  # fmt: skip
 
 
 def _kind(obj):
@@ -276,7 +291,7 @@ def _words(node):
         return [head, _short(name_of(first)), f"to {_short(name_of(last))}"]
     bad = " (not valid)" if getattr(first, "is_valid", 1) == 0 else ""
     text = textwrap.wrap(first.summary(), _LETTERS) or [""]
-    return [type(first).__name__, *text[:1], f"{first.object_id[-8:]}{bad}"]
+    return [type(first).__name__, *text[:2], f"{first.object_id[-8:]}{bad}"]
 
 
 def _short(text):

@@ -5,6 +5,7 @@ import numpy as np
 from awe.base.errors import AweTypeError, AweValueError
 from awe.store import expressions as ex
 from awe.view import inspect_screen
+from awe.view.dates import set_dates
 from awe.view.plot_values import Values, read, rows_of, time_of
 from awe.view.points import Points, Window
 
@@ -96,21 +97,35 @@ class Colours:
             The plot.
         """
         from matplotlib.cm import ScalarMappable
-        from matplotlib.lines import Line2D
 
         if self.norm is not None:
             bar = figure.colorbar(ScalarMappable(self.norm, "viridis"), ax=axes, extend="both")
             grey = f"   (grey: no {self.by.name})" if self.by.is_missing().any() else ""
             bar.set_label(self.by.label + grey, parse_math=False)
             if self.by.kind == "time":
-                _set_dates(bar.ax.yaxis)
+                set_dates(bar.ax.yaxis)
         elif self.words:
-            counts = np.bincount(self.codes, minlength=len(self.words))
-            handles = [
-                Line2D([], [], marker="o", ls="", color=colour, label=f"{word}  ({number:,})")
-                for colour, word, number in zip(self.colours, self.words, counts, strict=True)
-            ]
-            _legend(figure, handles, self.by.label)
+            _legend(figure, self.handles(marker="o", ls=""), self.by.label)
+
+    def handles(self, **look):
+        """Give a line of a legend for each colour, with the number of its points.
+
+        Parameters
+        ----------
+        **look
+            How matplotlib's lines look.
+
+        Returns
+        -------
+        list of matplotlib.lines.Line2D
+            Empty where a colour bar tells, or all points are alike.
+        """
+        from matplotlib.lines import Line2D
+
+        counts = np.bincount(self.codes, minlength=len(self.words))
+        shown = zip(self.colours, self.words, counts, strict=False)
+        return [Line2D([], [], color=colour, label=f"{word}  ({number:,})", **look)
+                for colour, word, number in shown]  # fmt: skip
 
 
 def _legend(figure, handles, title):
@@ -154,7 +169,7 @@ def plot(query, x, y=None, *, by=None, save=None, block=None):
         raise AweValueError(msg)
     if hue is not None:
         hue = Values(hue.name, hue.unit, hue.kind, hue.values[there], hue.words)
-    where = _where(save)
+    where = inspect_screen.place_for(save)
     stem = f"{query._cls.__name__}_plot"
     figure = inspect_screen.new_figure(where, _SIZE, f"{y.name} against {x.name}")
     figure.set_layout_engine("constrained")
@@ -201,10 +216,6 @@ def optional_values(query, by):
         return read(query, by)
     except AweValueError:
         return Values(by, "", "category", np.full(len(rows_of(query)), np.nan))
-
-
-def _where(save):
-    return "file" if save is not None else inspect_screen.screen()
 
 
 def title_of(query, axes, there):
@@ -280,17 +291,9 @@ def _set_axis(axis, values):
     """Give an axis its label and its ticks."""
     axis.set_label_text(values.label, parse_math=False)
     if values.kind == "time":
-        _set_dates(axis)
+        set_dates(axis)
     elif values.kind == "category":
         _set_words(axis, values.words)
-
-
-def _set_dates(axis):
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    ticks = AutoDateLocator(minticks=3)
-    axis.set_major_locator(ticks)
-    axis.set_major_formatter(ConciseDateFormatter(ticks))
 
 
 def _set_words(axis, words):
@@ -371,7 +374,7 @@ def hist(query, name, *, bins=None, by=None, log=None, save=None, block=None):
         msg = f"hist: {hue.name} has too many different values for colours of their own."
         raise AweValueError(msg, remedy="query.plot(x, y, by=...) shows them with a colour bar.")
     use_log = _is_log(values, shown, log)
-    where = _where(save)
+    where = inspect_screen.place_for(save)
     figure = inspect_screen.new_figure(where, _SIZE, f"histogram of {values.name}")
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
@@ -454,18 +457,15 @@ def _bars(axes, values, shown, colours):
 
 
 def _count_legend(figure, values, there, colours):
-    """Say how many objects have a value, how many none, and which colour is what."""
+    """Say which colour is what and how many objects have no value, where there is more to say."""
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
 
     lost = int((~there).sum())
-    handles = [
-        Patch(color=colour, label=f"{word}  ({number:,})")
-        for colour, word, number in zip(
-            colours.colours if colours.words else [], colours.words,
-            np.bincount(colours.codes, minlength=len(colours.words)) if colours.words else [],
-            strict=True,
-        )
-    ] or [Patch(color=colours.colours[0], label=f"{int(there.sum()):,} objects")]  # fmt: skip
-    handles.append(Line2D([], [], ls="", label=f"{lost:,} without a value (None or NaN)"))
-    _legend(figure, handles, colours.by.label if colours.by is not None else None)
+    handles = colours.handles(lw=6)
+    if lost and not handles:
+        handles = [Line2D([], [], lw=6, color=colours.colours[0],
+                          label=f"{int(there.sum()):,} objects")]  # fmt: skip
+    if lost:
+        handles.append(Line2D([], [], ls="", label=f"{lost:,} without a value (None or NaN)"))
+    if handles:
+        _legend(figure, handles, colours.by.label if colours.by is not None else None)

@@ -60,7 +60,7 @@ def sky(query, *, ra=None, dec=None, by=None, save=None, block=None):
     if hue is not None:
         hue = Values(hue.name, hue.unit, hue.kind, hue.values[there], hue.words)
     colours = Colours(hue, int(there.sum()))
-    where = "file" if save is not None else inspect_screen.screen()
+    where = inspect_screen.place_for(save)
     figure = inspect_screen.new_figure(where, (9.0, 6.0), "positions on the sky")
     figure.set_layout_engine("constrained")
     outline = None if corners is None else corners[there]

@@ -5,12 +5,12 @@ import os
 import re
 import uuid
 import warnings
-from pathlib import Path
 
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
 from awe.base.errors import AweError, AweTypeError, AweValueError
+from awe.base.paths import typed_path
 
 __all__ = ["write_table"]
 
@@ -54,7 +54,7 @@ def write_table(table, file, format=None, *, overwrite=False, **options):
     if not isinstance(file, (str, os.PathLike)):
         Table(_plain(table)).write(file, format=format, **options)
         return None
-    path = Path(file).expanduser().absolute()
+    path = typed_path(file).absolute()
     name = format or _FORMATS.get(path.suffix.lower(), "")
     name = {"ascii.ecsv": "ecsv"}.get(name, name)
     if path.exists() and not overwrite:
