@@ -1,10 +1,7 @@
 """Fixtures: an AWE_HOME with recipes that do what a test wants, and a DPU that ends with it."""
 
-import contextlib
 import os
 import signal
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +10,7 @@ from awe.recipes.IngestTask import IngestTask
 
 from awe.dpu.processor import Processor
 from awe.model import ReadNoise
-from awe.prompt import namespace, users
 from awe.simulate import simulate_night
-from awe.store import current
 from awe.store.registry import find_class
 from awe.store.staging import DESK_LOCK
 
@@ -25,6 +20,7 @@ RECIPES = '''
 
 import os
 import resource
+import shutil
 import signal
 import tempfile
 import time
@@ -119,6 +115,10 @@ class TrialTask(Task):
 
     def _bug(self, number, begun):
         return {}["absent"]
+
+    def _bar(self, number, begun):
+        shutil.rmtree(self.marks)
+        Path(self.marks).write_text("no folder any more")
 
     def _full(self, number, begun):
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.getrlimit(1)[1]))
@@ -254,54 +254,21 @@ class LevelTask(CombineTask):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, dpu_that_ends):
+def home(tmp_path_factory, dpu_home):
     """Give a fresh AWE_HOME with recipes; this process works in an empty folder beside it."""
-    top = tmp_path_factory.mktemp("dpu")
-    folder = top / "home"
-    (folder / "recipes").mkdir(parents=True)
-    (folder / "recipes" / "trials.py").write_text(RECIPES)
-    (folder / "recipes" / "levels.py").write_text(LEVELS)
-    (folder / "recipes" / "_scale.py").write_text("SCALE = 2.0\n")
-    (folder / "recipes" / "_words.py").write_text('HELLO = "hello from"\n')
-    (top / "work").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("AWE_") and n != "AWE_TEST_DATA"]:
-            patch.delenv(name)
-        patch.chdir(top / "work")
-        patch.setenv("AWE_HOME", str(folder))
-        patch.setenv("AWE_USER", "ada")
-        patch.setenv("AWE_DPU_WORKERS", "2")
-        patch.setenv("MPLBACKEND", "agg")
-        with dpu_that_ends(folder):
-            yield folder
-
-
-@contextlib.contextmanager
-def _session():
-    _forget_recipes()
-    opened = namespace.open_session()
-    yield opened
-    if current.has_context():
-        current.context().close()
-    _forget_recipes()
+    recipes = {
+        "trials.py": RECIPES, "levels.py": LEVELS, "_scale.py": "SCALE = 2.0\n",
+        "_words.py": 'HELLO = "hello from"\n',
+    }  # fmt: skip
+    with dpu_home(tmp_path_factory.mktemp("dpu"), recipes, workers=2) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def session_of():
-    """Give what opens the session of a prompt, with the recipes loaded."""
-    return _session
-
-
-@pytest.fixture(scope="module")
-def context(home):
+def context(home, session_of):
     """Give the context of the fresh AWE_HOME with its recipes loaded."""
-    with _session() as opened:
+    with session_of() as opened:
         yield opened
-
-
-def _forget_recipes():
-    for name in [n for n in sys.modules if n.split(".")[0] == users.PACKAGE]:
-        del sys.modules[name]
 
 
 @pytest.fixture
@@ -330,22 +297,6 @@ def sheets(context):
         return sorted(sheet.number for sheet in cls.select_all()[before:])
 
     return numbers
-
-
-def until(test, timeout=20.0):
-    """Wait until a test is true, and give what it gave."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        with contextlib.suppress(FileNotFoundError):
-            if found := test():
-                return found
-        time.sleep(0.02)
-    raise AssertionError("it took too long")
-
-
-@pytest.fixture(name="until")
-def _until():
-    return until
 
 
 @pytest.fixture

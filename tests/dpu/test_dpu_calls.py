@@ -12,10 +12,11 @@ import pytest
 
 from awe.base.errors import AweError, AweLookupError, AweTypeError, AweValueError
 from awe.dpu.control import DpuHome
-from awe.dpu.jobs import find_job, in_private, jobs_of_user, units_of
+from awe.dpu.jobs import find_job, jobs_of_user, units_of
 from awe.dpu.local import LocalProcessor
 from awe.dpu.spool import load_recipe
 from awe.process import TaskError
+from awe.process.choice import at_level_one
 from awe.process.own_code import helpers_of
 
 
@@ -135,7 +136,7 @@ def test_jobs_are_seen_whatever_the_privileges(dpu, context):
         job = dpu.run("Trial", how=["nap", "well", "well"], commit=True)
         assert dpu.get_status(job)[0].units == 3
         assert context.privileges == 2
-        with in_private(context):
+        with at_level_one(context):
             assert [j.privileges for j in jobs_of_user(context)][-1] == 1
     finally:
         context.set_project("ada's project")
@@ -264,8 +265,10 @@ def test_lpu_has_the_same_calls_in_this_process(context, sheets, capsys, tmp_pat
     """It returns when the work is done."""
     monkeypatch.chdir(tmp_path)
     lpu = LocalProcessor()
-    job = lpu.run("Trial", how=["well", "refuse", "well"], commit=True)
-    assert "2 of 3 done" in capsys.readouterr().out
+    job = lpu.run("Trial", how=["well", "refuse", "well"], commit=True, dpu_time=9)
+    text = capsys.readouterr().out
+    assert "2 of 3 done" in text
+    assert text.startswith("dpu_time holds on the pool; in this process")
     assert lpu.get_jobids() == [job]
     status = lpu.wait(job)
     assert (status.state, status.done, status.failed) == ("failed", 2, 1)

@@ -1,19 +1,15 @@
 """The same prompt on dask.distributed, with the store on PostgreSQL."""
 
 import contextlib
-import glob
-import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from awe.recipes.IngestTask import IngestTask
+from server_lab import Postgres, Watch
 
 from awe.base.errors import AweValueError
 from awe.dpu import work
@@ -47,36 +43,14 @@ def test_addresses_that_are_not_encrypted_are_refused(address):
 @contextlib.contextmanager
 def _postgresql():
     """Run a server in a folder of its own; give the address of an empty database."""
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-    path = shutil.which("initdb") or (found[-1] if found else None)
-    if path is None:
-        pytest.skip("PostgreSQL is not installed: there is no initdb")
-    pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="awepg"))
-    as_user = []
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-
-    def run(program, *arguments):
-        command = [*as_user, Path(path).parent / program, "-D", folder / "data", *arguments]
-        done = subprocess.run(
-            command, cwd=folder, check=False, text=True, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8")
-    options = f"-k {folder} -c listen_addresses='' -c max_connections=60"
-    run("pg_ctl", "-w", "-l", folder / "log", "-o", options, "start")
+    server = Postgres()
     try:
-        url = f"postgresql://postgres@/postgres?host={folder}"
-        with contextlib.closing(connect_postgresql(url)) as connection:
+        server.start()
+        with contextlib.closing(connect_postgresql(server.url("postgres"))) as connection:
             connection.cursor().execute("CREATE DATABASE team")
-        yield f"postgresql://postgres@/team?host={folder}"
+        yield server.url("team")
     finally:
-        run("pg_ctl", "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder)
+        server.remove()
 
 
 @contextlib.contextmanager
@@ -93,6 +67,7 @@ def _dask_cluster(folder):
              "--scheduler-file", address_file], **options,
         )
     ]  # fmt: skip
+    watches = [Watch("kill", "-9", started[0].pid)]
     try:
         started += [
             subprocess.Popen(
@@ -101,6 +76,7 @@ def _dask_cluster(folder):
             )
             for _ in range(2)
         ]  # fmt: skip
+        watches += [Watch("kill", "-9", process.pid) for process in started[1:]]
         end = time.monotonic() + 60
         while not address_file.exists():
             assert time.monotonic() < end, (folder / "dask.log").read_text()
@@ -117,6 +93,8 @@ def _dask_cluster(folder):
             for process in started:
                 process.kill()
                 process.wait()
+            for watch in watches:
+                watch.call_off()
             log.close()
 
 

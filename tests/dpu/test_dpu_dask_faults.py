@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from server_lab import Watch
 
 from awe.dpu.control import DpuHome
 from awe.dpu.jobs import find_job, units_of
@@ -26,6 +27,7 @@ class Cluster:
         self.address = f"tcp://127.0.0.1:{self.port}"
         self.log = open(folder / "dask.log", "ab")  # noqa: SIM115  it is theirs until they end
         self.started = []
+        self.watches = []
         self.workers = []
         self.scheduler = None
 
@@ -34,6 +36,7 @@ class Cluster:
             [sys.executable, "-m", "dask", *arguments], stdout=self.log, stderr=self.log
         )
         self.started.append(process)
+        self.watches.append(Watch("kill", "-9", process.pid))
         return process
 
     def start(self):
@@ -64,6 +67,8 @@ class Cluster:
                 process.kill()
         for process in self.started:
             process.wait()
+        for watch in self.watches:
+            watch.call_off()
         self.log.close()
 
 

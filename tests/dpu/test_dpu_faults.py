@@ -1,6 +1,7 @@
 """What goes wrong on the pool: nothing is lost, stored twice or half-stored."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from awe.base.errors import AweError
 from awe.dpu import processor
 from awe.dpu.control import DpuError, DpuHome
 from awe.dpu.jobs import find_job, units_of
@@ -233,6 +235,22 @@ def test_files_are_left_where_the_user_wants_them(dpu, tmp_path, sheets):
     dpu.wait(job)
     (sheet,) = dpu.get_job_result(job)
     assert [p.name for p in wanted.iterdir()] == [sheet.filename]
+
+
+def test_files_that_cannot_be_left_are_told(dpu, tmp_path, sheets, capsys):
+    """Before anything is queued where that is known then; what was stored stays stored."""
+    wanted = tmp_path / "wanted"
+    wanted.write_text("a file")
+    before = dpu.get_jobids()
+    with pytest.raises(AweError, match="No file can be written into"):
+        dpu.run("Trial", how=["well"], commit=True, folder=wanted)
+    assert dpu.get_jobids() == before
+    wanted.unlink()
+    job = dpu.run("Trial", how=["bar"], marks=str(wanted), commit=True, folder=wanted)
+    assert repr(dpu.wait(job)) == f"<job {job}: done, 1 of 1 done>"
+    text = capsys.readouterr().out
+    assert re.search(r"1 stored, but \(unit0\): sheet0\S+ cannot be put into", text)
+    assert sheets() == [0]
 
 
 @pytest.mark.heavy

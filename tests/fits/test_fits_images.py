@@ -1,13 +1,14 @@
 """Pixels read from files of every kind."""
 
 import gzip
+import os
 import warnings
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from awe.fits import FitsError, find_hdu, read_headers, read_image, read_rows
+from awe.fits import FitsError, find_hdu, images, read_headers, read_image, read_rows
 
 _TYPES = ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"]
 
@@ -104,6 +105,15 @@ def test_rows_of_a_plain_file_need_only_their_bytes(mosaic):
     data[:1] = b"?"
     mosaic.write_bytes(data)
     np.testing.assert_array_equal(read_rows(mosaic, hdu, 4, 6), expected)
+
+
+def test_a_system_that_reads_little_at_once_and_not_into_place(mosaic, monkeypatch):
+    """As macOS: not more than 2 GiB in one call, and before its version 11 no `preadv`."""
+    hdu = read_headers(mosaic)[1]
+    expected = read_rows(mosaic, hdu, 0, hdu.shape[0])
+    monkeypatch.delattr(os, "preadv", raising=False)
+    monkeypatch.setattr(images, "_AT_ONCE", 7)
+    np.testing.assert_array_equal(read_rows(mosaic, hdu, 0, hdu.shape[0]), expected)
 
 
 def test_real_files_agree_with_astropy(shared_data):

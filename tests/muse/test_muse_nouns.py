@@ -1,5 +1,6 @@
 """Targets, exposures and processed exposures, with real structures where others had JSON text."""
 
+import copy
 import datetime
 
 import numpy as np
@@ -368,3 +369,29 @@ def test_read_and_update_as_the_seed_does(context):
     assert again.pampelmuse_params["fwhm"] == (2, 3, 4)
     assert len(Target.target_name == "testTarget2") == 1
     assert again.history()[0].when <= now() + datetime.timedelta(seconds=1)
+
+
+def test_a_key_that_is_not_there_is_told_with_those_most_like_it(context):
+    """Of headers, tables and sources; for Python it is a KeyError like any other."""
+    header = HeaderText("ESO     = 1\nHIERARCH ESO TEL AMBI TAU0 = 0.004")
+    tables = {"SPARTA_ATM_DATA": Table({"x": [1]}), "CHAN01": header}
+    one = exposure(raw_exposure_header=header, raw_exposure_data=tables,
+                   sources={"PM_7": {"snr": [1]}})  # fmt: skip
+    one.commit()
+    for mapping, key, like in (
+        (one.raw_exposure_header, "ESO TEL AMBI TAUO", "ESO TEL AMBI TAU0"),
+        (one.raw_exposure_data, "SPARTA_ATM", "SPARTA_ATM_DATA"),
+        (one.raw_exposure_data["CHAN01"], "eso tel ambi tau0", "ESO TEL AMBI TAU0"),
+        (one.sources, "PM_17", "PM_7"),
+    ):
+        with pytest.raises(KeyError) as caught:
+            mapping[key]
+        assert str(caught.value) == f"There is no {key!r}. Did you mean {like!r}?"
+        assert caught.value.args == (key,)
+        again = copy.copy(caught.value)
+        assert str(again) == str(caught.value)
+    with pytest.raises(KeyError) as caught:
+        one.raw_exposure_data["PRIMARY"]
+    assert str(caught.value) == "There is no 'PRIMARY'. There is: SPARTA_ATM_DATA, CHAN01."
+    assert one.raw_exposure_header.get("XX") is None
+    assert "XX" not in one.raw_exposure_data

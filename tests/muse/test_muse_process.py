@@ -254,6 +254,29 @@ def test_what_is_missing_leaves_the_rest(collected, changes, words, pars):
         assert made.sparta_iq_data.colnames == ["wavelength_means", "sparta_iq_l_nogain"]
 
 
+@pytest.mark.parametrize("pars", [None, _2022])
+@pytest.mark.parametrize(("cards", "name", "words"), [
+    ({"ESO_TEL_AIRM_START": -5.0}, "seeing_los", "seeing_los: An airmass is above 0, not -1.85"),
+    ({"ESO_OCS_SGS_ASM_GL900_AVG": -0.1}, "sparta_iq_los_500nm",
+     "sparta_iq with gain: The ground-layer fraction is between 0 and 1, not -0.1"),
+])  # fmt: skip
+def test_numbers_that_cannot_be_leave_the_rest(collected, cards, name, words, pars):
+    """No complex or negative width comes of them."""
+    current.set_context(collected)
+    made = processed_by_hand(pars, datacube_header=with_header(**cards))
+    assert getattr(made, name) is None
+    assert made.sparta_iq_los_500nm_nogain > 0.5
+    assert any(step.startswith(words) for step in made.steps_not_done)
+
+
+def test_a_text_is_no_flag(collected):
+    """'F' would count as true."""
+    current.set_context(collected)
+    cards = with_header(ESO_AOS_TT_LOOP_ST="F", ESO_LGS2_LASR2_SWSIM="F")
+    made = processed_by_hand(datacube_header=cards)
+    assert made.ttfree is made.degraded is None
+
+
 def test_samples_that_are_no_numbers_do_not_count(collected):
     """A window has the mean of the rest, or NaN where nothing is left."""
     current.set_context(collected)
@@ -359,6 +382,7 @@ def test_it_is_out_of_date_when_the_exposure_is_corrected(golden_of_its_own):
     assert made.why_outdated() == ["what is known of its exposure was corrected since"]
     assert golden in missing(ProcessedExposure, Exposure.select_all())
     new = remake(made, commit=True)
+    assert list(ProcessedExposure.targets([golden])) == [new]
     assert (new.tau0, made.tau0) == (0.005, 0.004)
     assert new.is_uptodate()
     table = golden.raw_exposure_data["SPARTA_ATM_DATA"]

@@ -89,6 +89,20 @@ def test_error_and_noise_of_the_level_are_those_of_the_truth(rng):
     assert level.npix == 4000 * 40
 
 
+@pytest.mark.parametrize("noise", [0.8, 2.0])
+def test_error_of_the_median_of_whole_numbers_is_that_of_its_rounding_too(rng, noise):
+    """The level of each row is anywhere between two numbers, its median is at one of them."""
+    true = 500 + rng.uniform(0, 1, (4000, 1))
+    raw = np.rint(true + rng.normal(0, noise, (4000, 61))).astype(np.uint16)
+    amp = Amplifier(0, (0, 4000, 0, 20), overscan_x=(0, 4000, 20, 61))
+    level = overscan_levels([raw], [amp], 6)[0]
+    scatter = np.sqrt(np.mean((level.profile - true) ** 2))
+    assert level.error == pytest.approx(scatter, rel=0.06)
+    exact = overscan_levels([raw.astype(np.float32)], [amp], 6)[0]
+    assert exact.error < 0.85 * scatter
+    assert overscan_levels([raw], [amp], 2)[0].error == pytest.approx(12**-0.5, rel=0.01)
+
+
 def test_nan_and_saturated_pixels_of_the_overscan_do_not_count(frame):
     raw, scene = frame("flat")
     raw = raw.astype(np.float32)

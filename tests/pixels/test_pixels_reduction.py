@@ -165,7 +165,7 @@ def test_wrong_shapes_are_named(night):
         flat_field(bias, flat[1:])
     with pytest.raises(AweValueError, match="error of the flat"):
         weight_map(bias, ONE, flat_error=np.zeros((2, 2)))
-    with pytest.raises(AweValueError, match="2 x 2"):
+    with pytest.raises(AweValueError, match="3 x 3"):
         weight_map(np.zeros((1, 9)), [Amplifier(0, (0, 1, 0, 9), gain=1.0, read_noise=1.0)])
 
 
@@ -214,14 +214,45 @@ def test_growing_reaches_all_within_the_distance(marked, grow):
         assert mask[y, x] == near.any()
 
 
-def test_local_signal_is_the_median_of_the_neighbours():
-    data = np.arange(20.0).reshape(4, 5) ** 2
-    data[2, 2] = np.nan
+def test_local_signal_is_a_median_of_three():
+    data = np.arange(42.0).reshape(6, 7) ** 2
+    data[2, 3] = np.nan
+    row = (4 * (data[2, 1] + 0) - data[2, 0] - data[2, 4]) / 6
+    column = (4 * (data[1, 2] + data[3, 2]) - data[0, 2] - data[4, 2]) / 6
+    four = np.median([data[1, 2], data[3, 2], data[2, 1], 0])
+    assert len({row, column, four}) == 3
     result = local_signal(data)
-    around = [data[0, 0], data[0, 1], data[0, 2], data[1, 0], data[1, 2], data[2, 0], data[2, 1], 0]
-    assert result[1, 1] == np.median(around)
-    corner = [data[1, 1]] * 4 + [data[0, 1]] * 2 + [data[1, 0]] * 2
-    assert result[0, 0] == np.median(corner)
+    assert result[2, 2] == pytest.approx(np.median([row, column, four]))
+    # Mirrored about the corner.
+    row, column = ((8 * one - 2 * two) / 6 for one, two in ((1, 4), (49, 196)))
+    assert result[0, 0] == pytest.approx(np.median([row, column, (1 + 49) / 2]))
+
+
+def test_local_signal_follows_cubics_and_withstands_what_is_wrong():
+    y, x = np.mgrid[:20, :30] / 10
+    smooth = 100 + (x - 1) ** 3 - 5 * (y - 1) ** 2 * x
+    inner = slice(2, -2), slice(2, -2)
+    np.testing.assert_allclose(local_signal(smooth)[inner], smooth[inner], atol=0.06)
+    for wrong in (np.s_[8, 9], np.s_[:, 9], np.s_[8, :]):
+        spoilt = smooth.copy()
+        spoilt[wrong] += 1e5
+        # Off by no more than the signal changes from pixel to pixel.
+        beside = np.abs(local_signal(spoilt) - smooth) < 1.2
+        beside[wrong] = True
+        assert beside[inner].all()
+
+
+def test_weights_of_sharp_stars_are_those_of_their_noise(form, rng):
+    """Stars of 2.5 pixels: at their peaks the neighbours alone would tell a third too little."""
+    y, x = np.mgrid[:400, :400]
+    dy, dx = (y % 20) - 10 - (y // 20 % 7 - 3) / 6, (x % 20) - 10 - (x // 20 % 5 - 2) / 4
+    scene = 50 + 20000 * (1 + (dx**2 + dy**2) / 2.45**2) ** -3
+    amp = [Amplifier(0, (0, 400, 0, 400), gain=1.0, read_noise=5.0)]
+    data = rng.poisson(scene) + rng.normal(0, 5, scene.shape)
+    pull = (data - scene) * np.sqrt(weight_map(data, amp))
+    assert pull.std() == pytest.approx(1, abs=0.02)
+    assert pull[scene > 1000].std() == pytest.approx(1, abs=0.05)
+    assert pull[scene > 15000].std() == pytest.approx(1, abs=0.1)
 
 
 def test_place_of_each_amplifier_has_its_own_noise(form, two_amplifiers):

@@ -49,11 +49,14 @@ class Camera:
         return [measure_pair(*self.pair(rate * t)) for t in EXPTIMES]
 
 
+SEEDS = pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in (1, 2))]
+)
 # What digitisation adds belongs to the noise of a frame.
 TRUE_NOISE = np.sqrt((NOISE / GAIN) ** 2 + 1 / 12)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@SEEDS
 def test_gain_noise_and_saturation_of_a_linear_camera(seed):
     camera = Camera(np.random.default_rng(seed))
     transfer = photon_transfer(camera.pairs(), camera.zeros(), exptimes=EXPTIMES)
@@ -70,7 +73,7 @@ def test_gain_noise_and_saturation_of_a_linear_camera(seed):
     assert np.isnan(transfer.linearity[transfer.saturated]).all()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@SEEDS
 def test_camera_that_is_not_linear(seed):
     camera = Camera(np.random.default_rng(seed), missing=0.03)
     transfer = photon_transfer(camera.pairs(), camera.zeros(), exptimes=EXPTIMES)

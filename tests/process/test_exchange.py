@@ -170,13 +170,35 @@ class TestWhatIsThere:
         with pytest.raises(ExportError, match="another object of this name: its value differs"):
             import_folder(folder)
 
-    def test_the_same_file_of_ones_own_is_a_conflict_with_a_way_out(
+    def test_ones_own_raw_data_of_the_same_file_is_recognised(self, exported, elsewhere, tmp_path):
+        folder, facts = exported
+        (tmp_path / "own").mkdir()
+        mine = raw(tmp_path / "own", 2)
+        mine.is_valid = 2
+        mine.commit()
+        result = import_folder(folder)
+        assert (len(result.added), result.present) == (5, 3)
+        assert result.notes[0] == f"{mine!r} has another is_valid here; that of this store stays"
+        product = ExRed[facts["id"]]
+        assert [o is mine for o in product.raws] == [False, True, False, False]
+        assert mine.object_id not in facts["raws"]
+        assert mine.is_valid == 2
+        assert product.compute_content_key() == product.content_key == facts["key"]
+        assert product in mine.dependents()
+        assert mine in product.lineage().roots()
+        assert Import.origin_of(mine) is None
+        assert verify(elsewhere) == []
+        assert import_folder(folder).added == []
+
+    def test_another_file_of_the_same_name_is_a_conflict_with_a_way_out(
         self, exported, elsewhere, tmp_path
     ):
         (tmp_path / "own").mkdir()
         mine = raw(tmp_path / "own", 2)
+        (tmp_path / "own" / "raw2.dat").write_bytes(b"something else")
+        mine.attach(tmp_path / "own" / "raw2.dat")
         mine.commit()
-        with pytest.raises(ExportError, match=r"filename = 'raw2\.dat' must be unique") as caught:
+        with pytest.raises(ExportError, match=r"of another content: their checksums") as caught:
             import_folder(exported[0])
         assert "context.create_project('NAME')" in str(caught.value)
         assert len(ExRed.select_all()) == 0
@@ -184,8 +206,6 @@ class TestWhatIsThere:
         elsewhere.set_project("Theirs")
         import_folder(exported[0])
         assert len(ExRaw.select_all()) == 5
-        # The same content is one file.
-        assert len({o.path() for o in ExRaw.select_all()}) == 4
         assert verify(elsewhere) == []
 
 

@@ -94,7 +94,7 @@ HOSTILE = {
     _user: "objects of this class are not imported", _unknown_class: "is foreign",
     _unknown_attribute: "is foreign: there is no ExWeight.shell here", _twice: "is there twice",
     _no_inputs: "has no inputs: a product without lineage", _lost_input: "its raws is neither in",
-    _wrong_class_of_input: "takes a list, each item a ExRaw|takes a ExRaw object",
+    _wrong_class_of_input: "takes a list, each item an? ExRaw|takes an ExRaw object",
     _wrong_array: "does not fit its shape", _objects_in_an_array: "does not fit its shape",
     _not_a_list: "is no 'awe export 1'", _other_format: "is no 'awe export 1'",
 }  # fmt: skip

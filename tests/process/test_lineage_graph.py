@@ -2,6 +2,7 @@
 
 import pytest
 from exchange_lab import fill, red
+from matplotlib.backend_bases import ResizeEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -88,10 +89,23 @@ def test_is_written_to_a_file(context, tmp_path, capsys):
     assert f"Picture: {path}" in capsys.readouterr().out
     with Image.open(path) as picture:
         assert picture.width > picture.height > 200
-    with pytest.raises(AweError, match="cannot be drawn to"):
+    with pytest.raises(AweError, match="cannot be written to"):
         first.lineage(save=tmp_path / "lineage.doc")
 
 
 def test_raw_thing_is_one_box(context, tmp_path):
     first, _ = fill(tmp_path / "made")
     assert len(boxes(first.raws[0].lineage(graph=True))) == 1
+
+
+def test_letters_stay_in_their_boxes_when_one_zooms(context, tmp_path):
+    _, second = fill(tmp_path / "made")
+    figure = second.weight.lineage(graph=True)
+    (axes,) = figure.axes
+    before = [t.get_fontsize() for t in axes.texts]
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, low + (high - low) / 2)
+    assert [t.get_fontsize() for t in axes.texts] == pytest.approx([2 * size for size in before])
+    figure.set_figwidth(figure.get_figwidth() / 4)
+    figure.canvas.callbacks.process("resize_event", ResizeEvent("resize_event", figure.canvas))
+    assert [t.get_fontsize() for t in axes.texts] == pytest.approx([size / 2 for size in before])

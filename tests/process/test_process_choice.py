@@ -6,7 +6,7 @@ import random
 
 import process_lab as lab
 import pytest
-from process_lab import CAL, DAY, NIGHT, PrCal, PrRaw, cal, forever, raw
+from process_lab import CAL, DAY, NIGHT, PrCal, PrRaw, PrTask, cal, forever, raw
 
 from awe.base.errors import AweTypeError, AweValueError
 from awe.process import (
@@ -18,6 +18,7 @@ from awe.process import (
     resolve,
 )
 from awe.process.choice import check_given
+from awe.process.needs import Needs
 from awe.process.serving import competing, serves_at_all, serving_intervals
 from awe.store import persistent
 
@@ -468,3 +469,22 @@ class TestGivenByTheUser:
         other = cal(frame, pars={"PrCal.process_params.METHOD": 5})
         with pytest.raises(AweValueError, match="its METHOD is 5, needed is 6"):
             check_given(frame, CAL, other, parameters())
+
+
+class TestNeeds:
+    def test_each_time_is_asked_about_and_a_reason_is_shared(self, context):
+        made = [raw(hours=hours) for hours in (20, 21, 22)] + [raw(chip="B"), raw(chip="B")]
+        context.commit(*made, cal(made[0], timestamp_start=made[1].DATE_OBS))
+        task = PrTask(what=list)
+        needs = Needs(task)
+        reasons = [needs.lacking(unit) for unit in task.units()]
+        assert [reason is None for reason in reasons] == [False, True, True, False, False]
+        assert "interval" in str(reasons[0])
+        assert reasons[3] is reasons[4]
+        assert [Needs(task, [PrCal]).lacking(unit) for unit in task.units()] == [None] * 5
+        task.cal = made
+        assert [Needs(task).lacking(unit) for unit in task.units()] == [None] * 5
+        plan = task.plan()
+        assert [unit.error is None for unit in plan] == [True] * 5
+        del task.cal
+        assert [str(unit.error) for unit in task.plan()] == [str(reason) for reason in reasons]

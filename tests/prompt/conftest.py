@@ -77,8 +77,8 @@ def run(awe_home, tmp_path):
 def runner(home, folder):
     """Give a function that runs `awe` in a folder with an AWE_HOME."""
 
-    def run_awe(*arguments, stdin="", pipe="", **more):
-        command = [str(AWE), *arguments]
+    def run_awe(*arguments, stdin="", pipe="", timeout=60, **more):
+        command = [str(AWE), *map(str, arguments)]
         return subprocess.run(
             ["sh", "-c", f"{shlex.join(command)} {pipe}"],
             input=stdin,
@@ -86,7 +86,7 @@ def runner(home, folder):
             text=True,
             cwd=folder,
             env=environment_of(home, **more),
-            timeout=60,
+            timeout=timeout,
             check=False,
         )
 

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from server_lab import Watch
 
 _AWE = str(Path(sys.executable).parent / "awe")
 _PROJECT = "context.set_project('TUTORIAL2015')"
@@ -33,11 +34,13 @@ def display():
         ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"],
         pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    watch = Watch("kill", server.pid)
     os.close(writer)
     with os.fdopen(reader) as told:
         yield f":{told.readline().strip()}"
     server.terminate()
     server.wait(timeout=10)
+    watch.call_off()
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,6 @@ import subprocess
 
 import pytest
 
-_CALIBRATE = """
-for task in (BiasTask, DomeFlatTask, TwilightFlatTask, MasterFlatTask):
-    try:
-        task(instrument={instrument!r}, commit=True, folder=None).execute()
-    except TaskError as err:
-        print(err)
-"""
-
 
 def _awe(awe_path, home, folder, code):
     env = {k: v for k, v in os.environ.items() if not k.startswith("AWE_")}
@@ -40,17 +32,16 @@ def _number(prompt, line):
 
 
 @pytest.fixture
-def simulated_home(awe_home, awe_path, tmp_path):
-    """Give an AWE_HOME with the tutorial's night and its calibrations in TUTORIAL2015."""
-    from awe.simulate import simulate_night
-
-    night = tmp_path / "night"
-    simulate_night(night, biases=3, domes=2, twilights=2)
+def simulated_home(awe_home, awe_path, tmp_path, default_night):
+    """Give an AWE_HOME with the tutorial's night in TUTORIAL2015, and calibrations of a CCD."""
+    raw = [*default_night.biases[:3], *default_night.domes[:2], *default_night.twilights[:2],
+           *default_night.science]  # fmt: skip
     setup = (
-        "from awe.process import TaskError\n"
         "context.create_project('TUTORIAL2015', 'The tutorial')\n"
         "context.set_project('TUTORIAL2015')\n"
-        f"ingest({str(night)!r}, commit=True)\n" + _CALIBRATE.format(instrument="OMEGACAM")
+        f"ingest(*{[str(path) for path in raw]!r}, commit=True)\n"
+        "for task in (BiasTask, DomeFlatTask, TwilightFlatTask, MasterFlatTask):\n"
+        "    task(instrument='OMEGACAM', chip='ESO_CCD_#65', commit=True, folder=None).execute()\n"
     )
     _awe(awe_path, awe_home, tmp_path, setup)
     return awe_home

@@ -1,5 +1,8 @@
 """Stores and nights for the tests of recipes."""
 
+import contextlib
+import functools
+
 import pytest
 from awe.recipes.BiasTask import BiasTask
 from awe.recipes.ColdPixelsTask import ColdPixelsTask
@@ -16,7 +19,7 @@ from awe.recipes.ReduceTask import ReduceTask
 from awe.recipes.TwilightFlatTask import TwilightFlatTask
 from recipe_lab import linked, open_store
 
-from awe.simulate import simulate_night
+from awe.simulate import open_night, simulate_night
 
 
 @pytest.fixture
@@ -37,27 +40,44 @@ def context(tmp_path, work):
 
 
 @pytest.fixture(scope="session")
-def night(tmp_path_factory):
-    """Give a night of two small CCDs."""
-    return simulate_night(
-        tmp_path_factory.mktemp("night"), ccds=2, biases=3, domes=2, twilights=2, exposures=2
-    )
+def night_once(made_once):
+    """Give a function that gives a simulated night by a name and its settings."""
 
+    def night_of(name, **settings):
+        fill = functools.partial(simulate_night, **settings)
+        return open_night(made_once(f"recipes-{name}", fill))
 
-def _template(folder, steps):
-    """Fill a store and close it, so that tests can have copies."""
-    context = open_store(folder)
-    for task in steps:
-        task.execute()
-    context.close()
-    return folder
+    return night_of
 
 
 @pytest.fixture(scope="session")
-def ingested_night(tmp_path_factory, night):
+def store_once(made_once):
+    """Give a function that fills a store and closes it, so that tests can have copies.
+
+    Its arguments are a name, the tasks, and a store to begin with.
+    """
+
+    def store_of(name, steps, begin=None):
+        def fill(folder):
+            with contextlib.closing(linked(begin, folder) if begin else open_store(folder)):
+                for step in steps:
+                    step.execute()
+
+        return made_once(f"recipes-{name}", fill)
+
+    return store_of
+
+
+@pytest.fixture(scope="session")
+def night(night_once):
+    """Give a night of two small CCDs."""
+    return night_once("night", ccds=2, biases=3, domes=2, twilights=2, exposures=2)
+
+
+@pytest.fixture(scope="session")
+def ingested_night(store_once, night):
     """Give a store with the raw frames of the small night."""
-    folder = tmp_path_factory.mktemp("ingested")
-    return _template(folder, [IngestTask(paths=[night.folder], commit=True)])
+    return store_once("ingested", [IngestTask(paths=[night.folder], commit=True)])
 
 
 @pytest.fixture
@@ -78,11 +98,9 @@ def reducing(instrument):
 
 
 @pytest.fixture(scope="session")
-def made_night(tmp_path_factory, ingested_night):
+def made_night(store_once, ingested_night):
     """Give a store with everything made of the small night."""
-    folder = tmp_path_factory.mktemp("made")
-    linked(ingested_night, folder).close()
-    return _template(folder, reducing("OMEGACAM"))
+    return store_once("made", reducing("OMEGACAM"), begin=ingested_night)
 
 
 @pytest.fixture
@@ -94,14 +112,13 @@ def reduced_night(tmp_path, work, made_night):
 
 
 @pytest.fixture(scope="session")
-def made_nickel(tmp_path_factory, shared_data):
+def made_nickel(store_once, shared_data):
     """Give a store with everything that the frames of the Nickel night allow."""
-    folder = tmp_path_factory.mktemp("nickel")
     tasks = (ReadNoiseTask, BiasTask, HotPixelsTask, TwilightFlatTask, ColdPixelsTask,
              MasterFlatTask, ReduceTask, NightSkyFlatTask, FringeFlatTask)  # fmt: skip
     steps = [task(instrument="NICKEL", folder=None, commit=True) for task in tasks]
     raw = shared_data / "nickel_ccd2_20240513" / "raw"
-    return _template(folder, [IngestTask(paths=[raw], commit=True), *steps])
+    return store_once("nickel", [IngestTask(paths=[raw], commit=True), *steps])
 
 
 @pytest.fixture
@@ -113,21 +130,20 @@ def nickel(tmp_path, work, made_nickel):
 
 
 @pytest.fixture(scope="session")
-def sky_night(tmp_path_factory):
+def sky_night(night_once):
     """Give a night of two CCDs with fringes, scattered light in the flats, and standards."""
-    return simulate_night(
-        tmp_path_factory.mktemp("sky"), ccds=2, shape=(320, 288), biases=3, domes=2, twilights=2,
+    return night_once(
+        "sky", ccds=2, shape=(320, 288), biases=3, domes=2, twilights=2,
         exposures=4, standards=2, fringes=0.04, illumination=0.08, stars=140, twilight_stars=0,
         trail=False,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def sky_store(tmp_path_factory, sky_night):
+def sky_store(store_once, sky_night):
     """Give a store with that night reduced, without corrections."""
-    folder = tmp_path_factory.mktemp("sky_store")
     steps = [IngestTask(paths=[sky_night.folder], commit=True), *reducing("OMEGACAM")]
-    return _template(folder, steps)
+    return store_once("sky-reduced", steps)
 
 
 @pytest.fixture
@@ -139,31 +155,28 @@ def sky(tmp_path, work, sky_store):
 
 
 @pytest.fixture(scope="session")
-def detector_night(tmp_path_factory):
+def detector_night(night_once):
     """Give a night of two CCDs with darks and pairs of flats for the gain."""
-    return simulate_night(
-        tmp_path_factory.mktemp("detector"), ccds=2, shape=(384, 320), biases=4, domes=3,
+    return night_once(
+        "detector", ccds=2, shape=(384, 320), biases=4, domes=3,
         twilights=3, exposures=1, darks=3, dark_exptime=600.0, dark_current=0.05,
         gain_pairs=(2.0, 8.0, 20.0, 40.0, 80.0),
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def detector_raw_store(tmp_path_factory, detector_night):
+def detector_raw_store(store_once, detector_night):
     """Give a store with the raw frames of that night."""
-    folder = tmp_path_factory.mktemp("detector_raw")
-    return _template(folder, [IngestTask(paths=[detector_night.folder], commit=True)])
+    return store_once("detector-raw", [IngestTask(paths=[detector_night.folder], commit=True)])
 
 
 @pytest.fixture(scope="session")
-def detector_made_store(tmp_path_factory, detector_raw_store):
+def detector_made_store(store_once, detector_raw_store):
     """Give a store with all calibrations of the detector."""
-    folder = tmp_path_factory.mktemp("detector_made")
-    linked(detector_raw_store, folder).close()
     tasks = (ReadNoiseTask, BiasTask, DarkTask, HotPixelsTask, GainTask, DomeFlatTask,
              TwilightFlatTask, ColdPixelsTask)  # fmt: skip
     steps = [task(instrument="OMEGACAM", folder=None, commit=True) for task in tasks]
-    return _template(folder, steps)
+    return store_once("detector-made", steps, begin=detector_raw_store)
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ import os
 import shutil
 
 import numpy as np
+from awe.recipes.IngestTask import IngestTask
 
 import awe.model  # noqa: F401  declares the classes that a store holds
 from awe.store.context import Context
 
-__all__ = ["damaged", "linked", "open_store", "plain_gains"]
+__all__ = ["damaged", "ingest", "linked", "open_store", "plain_gains"]
 
 
 def open_store(folder, user="me", **options):
@@ -21,6 +22,13 @@ def linked(source, target):
     shutil.copytree(source / "store", target / "store")
     shutil.copytree(source / "data", target / "data", copy_function=os.link)
     return open_store(target)
+
+
+def ingest(*paths, commit=True, **arguments):
+    """Ingest files and folders with a task and give it."""
+    task = IngestTask(paths=list(paths), commit=commit, **arguments)
+    task.execute()
+    return task
 
 
 def damaged(path):

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 from awe.recipes.BiasTask import BiasTask
 from awe.recipes.DomeFlatTask import DomeFlatTask
-from awe.recipes.IngestTask import IngestTask
+from recipe_lab import ingest
 
 from awe.fits import read_image
 from awe.model import (
@@ -25,13 +25,6 @@ from awe.model import (
 )
 from awe.simulate import simulate_night
 from awe.store.verify import verify
-
-
-def ingest(*paths, commit=True, **arguments):
-    """Run the task and give it."""
-    task = IngestTask(paths=list(paths), commit=commit, **arguments)
-    task.execute()
-    return task
 
 
 class TestOmegacam:

@@ -7,6 +7,7 @@ import shutil
 import pytest
 from astropy.io import fits
 from awe.recipes.IngestTask import IngestTask
+from recipe_lab import ingest
 
 from awe.base import progress
 from awe.base.errors import AweError, AweLookupError, AweTypeError, AweValueError
@@ -24,13 +25,6 @@ from awe.process import TaskError
 from awe.simulate.broken import BROKEN, all_broken, change_cards
 from awe.store.staging import DESK_LOCK
 from awe.store.verify import verify
-
-
-def ingest(*paths, commit=True, **arguments):
-    """Run the task and give it."""
-    task = IngestTask(paths=list(paths), commit=commit, **arguments)
-    task.execute()
-    return task
 
 
 def leftovers(context):

@@ -118,16 +118,24 @@ class TestNothingFound:
         with pytest.raises(TaskError) as told:
             task.execute()
         assert str(told.value).splitlines() == [
-            "ReduceTask: no RawScienceFrame of OMEGACAM with date 2012-06-01 00:00:00, "
-            "chip ESO_CCD_#65.",
+            "ReduceTask: no RawScienceFrame of OMEGACAM with date 2012-06-01, chip ESO_CCD_#65.",
             "  There are 4 RawScienceFrame of OMEGACAM:",
             "    nights 2012-05-31 (4)",
             "    CCDs ESO_CCD_#65 (2), ESO_CCD_#66 (2)",
+            "  date= is the evening on which a night begins.",
         ]
 
     def test_kind_that_is_absent_is_told(self, nickel):
-        with pytest.raises(TaskError, match="There is no RawDomeFlatFrame of NICKEL at all"):
+        told = r"There is no RawDomeFlatFrame of NICKEL at all\. Its raw frames: bias \(\d+\)"
+        with pytest.raises(TaskError, match=told):
             DomeFlatTask(instrument="NICKEL").execute()
+
+    def test_name_of_a_file_leads_to_its_frames(self, raw_night):
+        raw = RawScienceFrame.select_all()[0]
+        task = ReduceTask(instrument="OMEGACAM", raw_filenames=[raw.raw_fits.filename])
+        with pytest.raises(AweLookupError, match="is a raw file; its frames are") as told:
+            task.execute()
+        assert raw.filename in str(told.value)
 
     def test_frames_left_out_are_counted(self, raw_night):
         for raw in RawScienceFrame.chip.name == "ESO_CCD_#65":

@@ -22,12 +22,11 @@ EXPTIME = 100.0
 
 @pytest.fixture
 def reduced(request, context, tmp_path):
-    """Give a night with a level of the sky in electrons, and its reduced frames."""
-    # As wide as a whole CCD: by the few columns of overscan of a narrow one the level of a frame
-    # is known to half of what its mean may be off.
+    """Give a night with rows and a level of the sky in electrons, and its reduced frames."""
+    rows, sky = request.param
     night = simulate_night(
-        tmp_path / "night", ccds=1, shape=(600, 2048), exposures=3, biases=10, domes=8,
-        twilights=8, exptime=EXPTIME, sky=request.param / EXPTIME, seeing=0.9, stars=900,
+        tmp_path / "night", ccds=1, shape=(rows, 2048), exposures=3, biases=10, domes=8,
+        twilights=8, exptime=EXPTIME, sky=sky / EXPTIME, seeing=0.9, stars=1.5 * rows,
     )  # fmt: skip
     IngestTask(paths=[night.folder], commit=True).execute()
     for task in TASKS:
@@ -70,14 +69,17 @@ def isolated(stars, shape, distance):
     return stars[good]
 
 
+# A whole CCD: the mean follows the level of the frame, which the overscan tells as well as it has
+# pixels. Of a faint sky that is 0.003 with 4100 rows and 0.006 with 600, where it may be 0.01 off.
 @pytest.mark.heavy
-@pytest.mark.parametrize("reduced", [50, 500, 5000], indirect=True)
+@pytest.mark.parametrize("reduced", [(4100, 50), (4100, 500), (4100, 5000)], indirect=True)
 def test_residuals_are_those_of_the_weights_and_fluxes_are_right(reduced):
     night, frames = reduced
     ratios, peaks = [], []
     for frame in frames:
         truth = night.truth(frame.chip.name, frame.DATE_OBS)
         pull, good, weight = pulls(frame, truth)
+        print(f"pull {pull[good].mean(dtype=float):+.4f} {pull[good].std(dtype=float):.4f}")
         assert good.mean() > 0.95
         assert abs(pull[good].mean()) <= 0.01
         assert pull[good].std() == pytest.approx(1, abs=0.02)
@@ -91,14 +93,13 @@ def test_residuals_are_those_of_the_weights_and_fluxes_are_right(reduced):
         true = fluxes(truth.scene_adu, bright, 8, weight == 0)
         clean = fluxes((weight == 0).astype(float), bright, 8, weight == 0) == 0
         ratios += list((mine / true)[clean])
-    print(len(ratios), np.median(ratios), np.std(ratios))
-    # On the peak of a star the median of the neighbours tells too little noise, not much.
-    assert np.concatenate(peaks).std() == pytest.approx(1, abs=0.12)
+    print(len(ratios), np.median(ratios), np.std(ratios), np.concatenate(peaks).std(dtype=float))
+    assert np.concatenate(peaks).std() == pytest.approx(1, abs=0.05)
     assert len(ratios) > 100
     assert np.median(ratios) == pytest.approx(1, abs=0.002)
 
 
-@pytest.mark.parametrize("reduced", [500], indirect=True)
+@pytest.mark.parametrize("reduced", [(600, 500)], indirect=True)
 @pytest.mark.heavy
 def test_every_bad_pixel_has_no_weight_and_a_cause(reduced):
     night, frames = reduced

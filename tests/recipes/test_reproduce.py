@@ -169,7 +169,9 @@ class TestScript:
         red = ReducedScienceFrame.select_all()[0]
         path = tmp_path / "again.py"
         text = red.script(path)
-        assert path.read_text() == text == str(text) == repr(text)
+        assert path.read_text() == text == str(text)
+        assert repr(text) == f"Written to {path}"
+        assert repr(red.script()).endswith("sys.argv[1:],\n)\n")
         status, out = awe(tmp_path, path, "--commit")
         assert status == 0, out
         assert "Its pixels are identical." in out

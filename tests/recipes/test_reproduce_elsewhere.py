@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from awe.recipes.IngestTask import IngestTask
+from recipe_lab import linked
 
 from awe.base.errors import AweError
-from awe.model import BiasFrame, RawFrame, Readout, ReducedScienceFrame
+from awe.model import BiasFrame, RawFits, RawFrame, Readout, ReducedScienceFrame
 from awe.process import Import, Product
 from awe.process.exchange import export
 from awe.process.importing import import_folder
@@ -68,6 +70,49 @@ def test_night_is_imported_by_the_command_and_made_again(reduced_night, tmp_path
     (path,) = found
     assert np.array_equal(fits.getdata(path), pixels)
     assert fits.getval(path, "AWEKEY") == key
+    assert verify(there) == []
+    there.close()
+
+
+def test_products_join_the_frames_that_somebody_ingested_himself(
+    reduced_night, ingested_night, tmp_path
+):
+    red = ReducedScienceFrame.select_all()[0]
+    export(red, tmp_path / "export")
+    name, key, raws = red.object_id, red.content_key, len(RawFrame.select_all())
+    reduced_night.close()
+
+    (tmp_path / "own").mkdir()
+    there = linked(ingested_night, tmp_path / "own")
+    own = {raw.object_id for raw in RawFrame.select_all()}
+    result = import_folder(tmp_path / "export")
+    assert {isinstance(o, Product) for o in result.added} == {True}
+    assert result.notes == []
+    assert len(RawFrame.select_all()) == raws
+    red = ReducedScienceFrame[name]
+    assert {o.object_id for o in red.lineage().roots()} <= own
+    assert red.content_key == key == red.compute_content_key()
+    assert red.is_uptodate()
+    assert red.reproduce().identical
+    assert verify(there) == []
+    there.close()
+
+
+def test_what_an_import_left_out_can_be_ingested_later(reduced_night, night, tmp_path):
+    export((BiasFrame.chip.name == "ESO_CCD_#65")[:1], tmp_path / "export")
+    reduced_night.close()
+    there = Context(tmp_path / "b" / "store", tmp_path / "b" / "data", "ben")
+    import_folder(tmp_path / "export")
+    imported = {raw.object_id for raw in RawFrame.select_all()}
+    assert len(imported) == 3
+    task = IngestTask(paths=[night.folder], commit=True)
+    task.execute()
+    assert len(task.products) == 2 * 9 - 3
+    assert {len(raw_fits.frames) for raw_fits in RawFits.select_all()} == {2}
+    assert imported < {raw.object_id for raw in RawFrame.select_all()}
+    task = IngestTask(paths=[night.folder], commit=True)
+    task.execute()
+    assert task.products == []
     assert verify(there) == []
     there.close()
 

@@ -370,7 +370,7 @@ class TestWrongOnPurpose:
                 ask(5)
         with pytest.raises(AweTypeError, match="in it is 'x'"):
             missing(ReducedScienceFrame, ["x"])
-        with pytest.raises(AweTypeError, match="takes products, not RawScienceFrame"):
+        with pytest.raises(AweTypeError, match="a RawScienceFrame is made of nothing"):
             uptodate(RawScienceFrame.select_all())
 
     def test_one_object_stands_for_a_list_of_one(self, reduced_night):

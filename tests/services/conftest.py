@@ -8,16 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from server_lab import Watch
 
 from awe.dpu.processor import Processor
-from awe.prompt import namespace, users
 from awe.services.desk import PageDesk
-from awe.store import current
 
 AWE = Path(sys.executable).parent / "awe"
 RECIPES = '''
@@ -98,22 +96,11 @@ class TrialTask(Task):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, dpu_that_ends):
+def home(tmp_path_factory, dpu_home):
     """Give a fresh AWE_HOME with recipes, whose DPU has one worker and ends with the tests."""
     top = tmp_path_factory.mktemp("services")
-    folder = top / "home"
-    (folder / "recipes").mkdir(parents=True)
-    (folder / "recipes" / "page_trials.py").write_text(RECIPES)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("AWE_") and n != "AWE_TEST_DATA"]:
-            patch.delenv(name)
-        patch.chdir(top)
-        patch.setenv("AWE_HOME", str(folder))
-        patch.setenv("AWE_USER", "ada")
-        patch.setenv("AWE_DPU_WORKERS", "1")
-        patch.setenv("MPLBACKEND", "agg")
-        with dpu_that_ends(folder):
-            yield folder
+    with dpu_home(top, {"page_trials.py": RECIPES}, workers=1) as folder:
+        yield folder
 
 
 def awe_command(*arguments, **more):
@@ -132,19 +119,10 @@ def _awe_command(home):
 
 
 @pytest.fixture(scope="module")
-def context(home):
+def context(home, session_of):
     """Give the context of the fresh AWE_HOME with its recipes loaded."""
-    _forget_recipes()
-    opened = namespace.open_session()
-    yield opened
-    if current.has_context():
-        current.context().close()
-    _forget_recipes()
-
-
-def _forget_recipes():
-    for name in [n for n in sys.modules if n.split(".")[0] == users.PACKAGE]:
-        del sys.modules[name]
+    with session_of() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -245,21 +223,6 @@ def gate(tmp_path):
     file.touch()
 
 
-def until(test, timeout=30.0):
-    """Wait until a test is true, and give what it gave."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if found := test():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it took too long")
-
-
-@pytest.fixture(name="until")
-def _until():
-    return until
-
-
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """Give headless Chromium."""
@@ -279,7 +242,11 @@ def browser(tmp_path_factory):
         # Chromium refuses its sandbox to root, as whom tests run in a container.
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
+    # A group of their own, which ends as one where the tests are killed.
+    service = webdriver.ChromeService(programs[1], popen_kw={"start_new_session": True})
+    driver = webdriver.Chrome(options, service)
+    watch = Watch("kill", "-9", "--", -service.process.pid)
     driver.set_page_load_timeout(30)
     yield driver
     driver.quit()
+    watch.call_off()

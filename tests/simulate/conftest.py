@@ -6,12 +6,6 @@ from awe.simulate import simulate_night
 
 
 @pytest.fixture(scope="session")
-def default_night(tmp_path_factory):
-    """Give the night of the tutorial: 32 small CCDs."""
-    return simulate_night(tmp_path_factory.mktemp("default"), standards=1)
-
-
-@pytest.fixture(scope="session")
 def two_ccds(tmp_path_factory):
     """Give a night of two CCDs large enough for statistics."""
     return simulate_night(

@@ -174,11 +174,11 @@ def test_night_begins_at_local_noon(when, noon):
     assert night_of(when).date() == noon
 
 
-def test_open_again(default_night):
-    again = open_night(default_night.folder)
-    assert again == default_night
-    assert repr(again) == repr(default_night)
-    assert "5 science" in repr(again)
+def test_open_again(two_ccds):
+    again = open_night(two_ccds.folder)
+    assert again == two_ccds
+    assert repr(again) == repr(two_ccds)
+    assert "3 science" in repr(again)
 
 
 def test_what_is_not_a_night(tmp_path):

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from backup_lab import bring_back, files_of, fill, records_of
 from store_lab import LabFrame, LabNote, make_frame, open_lab, open_url, start
-from test_store_backup import bring_back, files_of, fill, records_of
 from test_store_postgresql import server, url  # noqa: F401  # fixtures
 
 from awe.store import backup_records, current
@@ -90,14 +90,14 @@ def test_under_load(tmp_path):
     with contextlib.closing(open_lab(folder)) as context:
         fill(context, tmp_path)
         context.delete(list(LabFrame.select_all())[::-1])
+        went_on = 0
         with writers("-", folder):
             for number in range(3):
                 before = batches(context)
                 report = backup(context, tmp_path / "saved")
                 after = batches(context)
                 assert report.problems == []
-                # They went on meanwhile.
-                assert after != before
+                went_on += after != before
                 assert verify_backup(tmp_path / "saved")[0] == []
                 bring_back(tmp_path / "saved", tmp_path, f"r{number}")
                 with contextlib.closing(
@@ -109,6 +109,8 @@ def test_under_load(tmp_path):
                     check_batches(restored, before, after)
                     go_on(restored, tmp_path)
                 current.set_context(context)
+        # On a busy machine a short backup may end before any of them is at it again.
+        assert went_on
         for problem in verify(context, repair=True):
             assert problem.startswith("Moved "), problem
         backup(context, tmp_path / "saved")
@@ -140,9 +142,12 @@ def _bring(folder, target):
 
 def _run(what, *arguments, **options):
     command = [sys.executable, "-W", "error", __file__, what, *map(str, arguments)]
+    # Some of what this file imports lies in the folder above.
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        **options,
+    )  # fmt: skip
 
 
 def _killed_after(process, seconds):
@@ -283,13 +288,14 @@ def test_nothing_half_restored_on_a_server(url, tmp_path, monkeypatch):  # noqa:
 
 
 def test_a_server_under_load(url, tmp_path):  # noqa: F811
+    went_on = 0
     with contextlib.closing(open_url(url, tmp_path)) as context, writers(url, tmp_path):
         for number in range(2):
             before = batches(context)
             report = backup(context, tmp_path / "saved")
             after = batches(context)
             assert report.problems == []
-            assert after != before
+            went_on += after != before
             assert verify_backup(tmp_path / "saved")[0] == []
             folder = tmp_path / f"r{number}"
             bring_back(tmp_path / "saved", tmp_path, folder.name)
@@ -298,6 +304,7 @@ def test_a_server_under_load(url, tmp_path):  # noqa: F811
                 check_batches(restored, before, after)
                 go_on(restored, tmp_path)
             current.set_context(context)
+    assert went_on
 
 
 def test_a_server_that_is_away(server, url, tmp_path):  # noqa: F811

@@ -5,7 +5,6 @@ import datetime
 
 import numpy as np
 import pytest
-from store_lab import open_new
 
 from awe.base.errors import AwePermissionError, AweTypeError, AweValueError
 from awe.store import DBObject, OwnedRecord, blocks, current, persistent, plain
@@ -38,14 +37,6 @@ class EditTarget(DBObject):
     kind = persistent("Kind", str, "star", required=True, mutable=True)
     fixed = persistent("Fixed", int, 1)
     key_columns = {"header": {"RA": float}}
-
-
-@pytest.fixture
-def context(tmp_path):
-    """Give a context on a new store."""
-    context = open_new(tmp_path, "ann")
-    yield context
-    context.close()
 
 
 @contextlib.contextmanager

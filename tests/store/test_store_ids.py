@@ -5,7 +5,6 @@ import time
 import uuid
 
 import pytest
-from store_lab import open_new
 
 from awe.base.errors import AweLookupError
 from awe.store import DBObject, blocks, objects, persistent
@@ -27,14 +26,6 @@ class IdStranger(DBObject):
     """Another class."""
 
     name = persistent("Name", str)
-
-
-@pytest.fixture
-def context(tmp_path):
-    """Give a context on a new store."""
-    context = open_new(tmp_path, "ann")
-    yield context
-    context.close()
 
 
 def test_names_are_uuids_of_version_7_in_order():

@@ -1,16 +1,12 @@
 """The same store on a PostgreSQL server, which the tests start themselves."""
 
 import contextlib
-import glob
 import os
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from server_lab import Postgres
 from store_lab import LabFrame, LabNote, finish, make_frame, open_url, start
 
 from awe.store import current
@@ -23,66 +19,13 @@ from awe.store.verify import reindex, verify
 pytestmark = pytest.mark.heavy
 
 
-def _programs():
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-    path = shutil.which("initdb") or (found[-1] if found else None)
-    if path is None:
-        pytest.skip("PostgreSQL is not installed: there is no initdb")
-    pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
-    return Path(path).parent
-
-
-class _Server:
-    """A cluster in a folder of its own, reached by a socket in that folder."""
-
-    def __init__(self, programs):
-        self.programs = programs
-        # Short, as the path of a socket must be, and not below a folder that only we may enter.
-        self.folder = Path(tempfile.mkdtemp(prefix="awepg"))
-        self.as_user = []
-        if os.getuid() == 0:
-            shutil.chown(self.folder, "postgres", "postgres")
-            self.as_user = ["runuser", "-u", "postgres", "--"]
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
-
-    @property
-    def data(self):
-        return self.folder / "data"
-
-    def _run(self, program, *arguments):
-        done = subprocess.run(
-            [*self.as_user, self.programs / program, *arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=self.folder,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    def start(self):
-        options = f"-k {self.folder} -c listen_addresses='' -c max_connections=60"
-        self._run(
-            "pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start"
-        )
-
-    def stop(self):
-        """Kill it without warning."""
-        self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
-
-    @property
-    def is_up(self):
-        return (self.data / "postmaster.pid").exists()
-
-    def url(self, database):
-        return f"postgresql://postgres@/{database}?host={self.folder}"
-
-
 @pytest.fixture(scope="module")
 def server():
     """Run a server while the tests of this file run."""
-    running = _Server(_programs())
+    running = Postgres()
     running.start()
     yield running
-    if running.is_up:
-        running.stop()
-    shutil.rmtree(running.folder)
+    running.remove()
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ def compare(shared, numbers, asked, paths, signs):
 
 
 @ASKED
-@examples(50)
+@examples(25)
 def test_queries_agree_with_a_plain_loop(shared, numbers, asked, paths, signs):
     compare(shared, numbers, asked, paths, signs)
 

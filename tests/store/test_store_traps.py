@@ -6,12 +6,13 @@ import random
 import shutil
 import sqlite3
 import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
 from store_lab import LabNote, LabStat, finish, make_frame, open_lab, open_new, start
 
-from awe.store import blocks, plain
+from awe.store import blocks, plain, storage
 from awe.store.storage import StoreError, file_system_of
 from awe.store.verify import reindex, verify
 
@@ -142,6 +143,30 @@ def test_a_child_leaves_the_files_that_wait_in_the_parent(lab, tmp_path):
     frame.commit()
     assert frame.path().read_bytes() == b"a.fits" * 20
     assert not staged.temporary.exists()
+
+
+# --- a crash of the machine ---
+
+
+def test_what_was_acknowledged_outlives_it(waits_for_the_disk, tmp_path, monkeypatch):
+    """On the disk are the file's bytes, the folder that names it, and the log of the database."""
+    sync, setting = waits_for_the_disk
+    synced = []
+
+    def keep(descriptor):
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", keep)
+    monkeypatch.setitem(storage._PRAGMAS, "synchronous", setting)
+    with contextlib.closing(open_lab(tmp_path)) as context:
+        frame = make_frame(tmp_path, "a.fits", number=1).commit()
+        assert [p.parent.parent.name for p in synced[:1]] == ["incoming"]
+        assert frame.path().parent in synced
+        manager = context.session._connection._storage._adapter.connmanager
+        connection, cursor = manager.open_for_store()
+        assert cursor.execute("PRAGMA synchronous").fetchall() == [(2,)]
+        manager.close(connection, cursor)
 
 
 # --- network file systems ---

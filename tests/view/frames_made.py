@@ -13,6 +13,7 @@ from awe.model import (
     Filter,
     Instrument,
     MasterFlatFrame,
+    RawDomeFlatFrame,
     RawScienceFrame,
     ReducedScienceFrame,
 )
@@ -59,16 +60,18 @@ def _write(folder, name, data):
     return path
 
 
-def raw_frame(folder, data=None, *, name="raw.fits", sky=None, chip=None, exposure=None, when=WHEN):
-    """Give a stored raw science frame."""
+def raw_frame(folder, data=None, *, name="raw.fits", sky=None, chip=None, exposure=None, when=WHEN,
+              overscan=0):  # fmt: skip
+    """Give a stored raw science frame; its first rows and columns may be overscan."""
     data = star_field() if data is None else data
     words = vocabulary()
     if chip is not None:
         words["chip"] = Chip.get_or_create(instrument=words["instrument"], name=chip)
     ny, nx = data.shape
-    amplifier = Amplifier(name="A", hdu=0, data=[0, ny, 0, nx], prescan_x=[], overscan_x=[],
-                          prescan_y=[], overscan_y=[], gain=1.0, saturation=35000.0)  # fmt: skip
-    readout = Readout.get_or_create(chip=words["chip"], mode=f"{ny}x{nx}")
+    amplifier = Amplifier(name="A", hdu=0, data=[overscan, ny, overscan, nx], prescan_x=[],
+                          overscan_x=[], prescan_y=[], overscan_y=[], gain=1.0,
+                          saturation=35000.0)  # fmt: skip
+    readout = Readout.get_or_create(chip=words["chip"], mode=f"{ny}x{nx}-{overscan}")
     if not readout.amplifiers:
         readout.amplifiers = [amplifier]
         readout.commit()
@@ -79,6 +82,15 @@ def raw_frame(folder, data=None, *, name="raw.fits", sky=None, chip=None, exposu
     frame.attach(_write(folder, name, data))
     frame.commit()
     return frame
+
+
+def raw_flat(folder, data, *, name, when):
+    """Give a stored raw dome flat."""
+    flat = RawDomeFlatFrame(filename=name, DATE_OBS=when, EXPTIME=5.0, NAXIS1=data.shape[1],
+                            NAXIS2=data.shape[0], kind="dome", **vocabulary())  # fmt: skip
+    flat.attach(_write(folder, name, data))
+    flat.commit()
+    return flat
 
 
 def exposure(when=WHEN):

@@ -232,12 +232,15 @@ def test_a_aperture_photometry_finds_the_flux(hand):
     column, row, peak = STARS[1]
     hand.move(column, row)
     hand.key("a")
-    found = hand.window.measured["aperture"]
+    found, (one,) = hand.window.measured["aperture"], hand.window.views
     true = peak * np.pi * (FWHM / 2) ** 2 / (2 ** (1 / 3) - 1) / 2
     assert found.flux == pytest.approx(true, rel=0.03)
     assert found.error < 0.01 * true
     assert found.sky == pytest.approx(SKY, rel=0.01)
     assert f"magnitude {found.magnitude:.3f}" in hand.window.panel_axes[0].get_title()
+    assert [r.radius for r in one.axes.patches] == [found.radius, found.inner, found.outer]
+    hand.key("o")
+    assert one.marked
 
 
 def test_z_and_x_zoom_about_the_pointer(hand):

@@ -5,124 +5,15 @@ import datetime
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from matplotlib.backend_bases import KeyEvent, MouseEvent
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import num2date
+from matplotlib.figure import Figure
+from plots_made import COUNT, START, PlotField, PlotFrame, PlotPair, PlotResult, points_of, words_of
 
 from awe import view
 from awe.base.errors import AweAttributeError, AweTypeError, AweValueError
 from awe.model.records import Astrom
-from awe.store import DBObject, OwnedRecord, persistent
-from awe.view import inspect_screen, plots, sky
-from awe.view.plot_values import read
-from awe.view.points import Points
-
-START = datetime.datetime(2012, 6, 1, 8, 51, 44)
-COUNT = 60
-
-
-class PlotChip(DBObject):
-    """A CCD."""
-
-    abstract = False
-    name = persistent("Name", str)
-
-
-class PlotStat(OwnedRecord):
-    """Statistics."""
-
-    median = persistent("Median", float, unit="adu")
-
-
-class PlotFrame(DBObject):
-    """A frame."""
-
-    abstract = False
-    DATE_OBS = persistent("Start", datetime.datetime)
-    EXPTIME = persistent("Exposure time", float, unit="s")
-    imstat = persistent("Statistics", PlotStat)
-    chip = persistent("The CCD", PlotChip)
-    OBJECT = persistent("What it shows", str)
-    good = persistent("Whether it is good", bool)
-    level = persistent("Level", float, unit="adu")
-    nothing = persistent("Never set", float)
-    header = persistent("Keywords", dict)
-    readings = persistent("Several numbers", [float])
-    RA = persistent("Right ascension", float, unit="deg")
-    DEC = persistent("Declination", float, unit="deg")
-
-
-class PlotField(DBObject):
-    """A frame with world coordinates."""
-
-    abstract = False
-    astrom = persistent("World coordinates", Astrom)
-    NAXIS1 = persistent("Columns", int, unit="pix")
-    NAXIS2 = persistent("Rows", int, unit="pix")
-
-
-class PlotResult(DBObject):
-    """Something that was made from a frame."""
-
-    abstract = False
-    frame = persistent("The frame", PlotFrame)
-    creation_date = persistent("When it was made", datetime.datetime)
-    is_valid = persistent("Whether it is good", int, 1, mutable=True)
-    seeing = persistent("Seeing", float, unit="arcsec")
-
-
-class PlotPair(DBObject):
-    """Something with two ways to a frame."""
-
-    abstract = False
-    first = persistent("One frame", PlotFrame)
-    second = persistent("Another frame", PlotFrame)
-    value = persistent("A number", float)
-
-
-@pytest.fixture
-def frames(context, tmp_path, monkeypatch):
-    """Give a query of frames; pictures are kept as figures as well."""
-    view.enter()
-    monkeypatch.chdir(tmp_path)
-    chips = [PlotChip(name=f"CCD {k}") for k in range(3)]
-    made = [
-        PlotFrame(
-            DATE_OBS=START + datetime.timedelta(hours=k), EXPTIME=float(10 ** (k % 4)),
-            imstat=PlotStat(median=100.0 + k) if k % 5 else None, chip=chips[k % 3],
-            OBJECT=f"field {k % 2}", good=None if k % 4 == 0 else bool(k % 2),
-            level=float("nan") if k == 7 else float(k), header={"AIRM": 1.0 + k / 100},
-            RA=(k * 7.0) % 360, DEC=-80 + 2.0 * k,
-        )
-        for k in range(COUNT)
-    ]  # fmt: skip
-    context.commit(made)
-    return PlotFrame.select_all()
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """Give the list of the figures that are written."""
-    kept, write = [], inspect_screen.write_picture
-
-    def keep(figure, path):
-        kept.append(figure)
-        return write(figure, path)
-
-    monkeypatch.setattr(inspect_screen, "write_picture", keep)
-    return kept
-
-
-def points_of(figure):
-    """Give all points that are drawn, by colour."""
-    return [line.get_xydata() for line in figure.axes[0].lines]
-
-
-def words_of(figure):
-    """Give the title and the legend."""
-    legend = [t.get_text() for each in figure.legends for t in each.get_texts()]
-    return figure.get_suptitle(), legend
-
+from awe.view import sky
+from awe.view.dates import set_dates
 
 # --- what is drawn ---
 
@@ -269,7 +160,7 @@ def test_no_objects_and_no_values_are_told(frames, context):
 
 
 def test_files_that_cannot_be_written_are_refused(frames, tmp_path):
-    with pytest.raises(AweValueError, match="No such file"):
+    with pytest.raises(AweValueError, match="there is no folder"):
         frames.plot("DATE_OBS", "level", save=tmp_path / "absent" / "x.png")
     with pytest.raises(AweValueError, match=r"\.png, \.pdf or \.svg"):
         frames.hist("level", save=tmp_path / "x.word")
@@ -285,6 +176,32 @@ def test_histogram_counts_all_and_tells_what_has_no_value(frames, figures):
     assert len(stairs.get_data().values) == 7
     assert words_of(figures[0])[1] == ["59 objects", "1 without a value (None or NaN)"]
     assert figures[0].axes[0].get_xlabel() == "level [adu]"
+
+
+def test_histogram_without_more_to_say_has_no_legend(frames, figures):
+    frames.hist("EXPTIME", save="x.png")
+    assert figures[0].legends == []
+    assert "60 objects" in figures[0].get_suptitle()
+
+
+@pytest.mark.parametrize(
+    ("begin", "days", "offset", "some"),
+    [
+        (20000.75, 170 / 86400, "2024-10-04", {"18:00:30", "18:01"}),
+        (20000.75, 3 / 86400, "2024-10-04", {"18:00", "18:00:03"}),
+        (20000.75, 0.5, "2024-10-04 to 2024-10-05", {"20:00", "Oct-05"}),
+        (20000.0, 20.0, "2024-10-05 to 2024-10-23", {"05"}),
+        (20000.0, 2000.0, "", {"2026"}),
+    ],
+)
+def test_dates_of_an_axis_are_told_at_its_end(begin, days, offset, some):
+    axes = Figure().add_subplot()
+    axes.set_xlim(begin, begin + days)
+    set_dates(axes.xaxis)
+    axes.figure.draw_without_rendering()
+    assert axes.xaxis.get_offset_text().get_text() == offset
+    words = {t.get_text() for t in axes.get_xticklabels()}
+    assert some <= words
 
 
 def test_histogram_is_logarithmic_where_that_helps(frames, figures):
@@ -376,139 +293,3 @@ def test_sky_without_positions_says_what_to_name(frames, context):
         frames.sky(ra="RA")
     with pytest.raises(AweTypeError, match="OBJECT is no number of degrees"):
         frames.sky(ra="OBJECT", dec="DEC")
-
-
-# --- the pointer and the keys ---
-
-
-@pytest.fixture
-def window(frames, figures):
-    """Give a plot on a canvas that takes events."""
-    frames.plot("DATE_OBS", "level", by="chip.name", save="x.png")
-    figure = figures[0]
-    FigureCanvasAgg(figure).draw()
-    figure.awe_window.connect()
-    return figure.awe_window
-
-
-def click(window, x, y, button=1):
-    """Press a button of the mouse at a point of the data."""
-    canvas = window.figure.canvas
-    at = window.points.axes.transData.transform((x, y))
-    MouseEvent("button_press_event", canvas, *at, button)._process()
-
-
-def key(window, name, x=0.0, y=0.0):
-    """Type a key over a point of the data."""
-    at = window.points.axes.transData.transform((x, y))
-    KeyEvent("key_press_event", window.figure.canvas, name, *at)._process()
-
-
-def test_click_on_a_point_prints_its_object(window, frames, capsys):
-    points = window.points
-    at = int(np.flatnonzero(points.y == 22.0)[0])
-    capsys.readouterr()
-    click(window, points.x[at], points.y[at])
-    assert capsys.readouterr().out == f"{frames[22]!r}\n"
-    assert window.chosen is frames[22]
-    assert window.said.startswith(repr(frames[22]))
-
-
-def test_click_beside_all_points_says_so(window, capsys):
-    capsys.readouterr()
-    click(window, window.points.x[0], 50.0)
-    assert capsys.readouterr().out == ""
-    assert "no point" in window.said
-    click(window, window.points.x[0], window.points.y[0], button=3)
-    assert capsys.readouterr().out == ""
-
-
-def test_i_inspects_the_chosen_object(window, frames, capsys, monkeypatch):
-    from awe.view import frames as inspecting
-
-    shown = []
-    points = window.points
-    key(window, "i", points.x[0], 50.0)
-    assert "no point" in window.said
-    with monkeypatch.context() as patch:
-        patch.setattr(inspecting, "inspect", lambda obj, **_: shown.append(obj))
-        key(window, "i", points.x[3], points.y[3])
-    assert shown == [frames[3]]
-    # What has no picture prints what is known of it.
-    capsys.readouterr()
-    key(window, "i", points.x[3], points.y[3])
-    assert "OBJECT" in capsys.readouterr().out
-
-
-@pytest.mark.heavy
-def test_other_keys_do_what_the_list_says(window, tmp_path, capsys):
-    key(window, "?")
-    assert "print the object under the pointer" in window.listed
-    key(window, "?")
-    assert window.listed is None
-    key(window, "p")
-    assert (tmp_path / "PlotFrame_plot.png").exists()
-    assert "PlotFrame_plot.png" in window.said
-    key(window, "L")
-    assert window.points.axes.get_yscale() == "linear"
-
-
-@pytest.mark.heavy
-def test_wheel_zooms_about_the_pointer(window):
-    axes = window.points.axes
-    x, y = window.points.x[10], window.points.y[10]
-    before = axes.transLimits.transform((x, y))
-    wide = np.ptp(axes.get_xlim())
-    at = axes.transData.transform((x, y))
-    MouseEvent("scroll_event", window.figure.canvas, *at, "up", step=1)._process()
-    assert np.isclose(np.ptp(axes.get_xlim()), 0.8 * wide)
-    assert np.allclose(axes.transLimits.transform((x, y)), before, atol=2e-3)
-
-
-# --- many points ---
-
-
-def test_of_very_many_points_what_the_screen_shows_is_drawn():
-    from matplotlib.figure import Figure
-
-    count = 300_000
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(2, count))
-    figure = Figure()
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    points = Points(axes, x, y, np.arange(count), np.arange(count) % 4, ["r", "g", "b", "k"])
-    axes.set_xlim(-5, 5)
-    axes.set_ylim(-5, 5)
-    points.update()
-    assert 5000 < points.drawn < 40_000
-    # Each colour keeps its share: none lies over all the others.
-    shares = [len(line.get_xdata()) / points.drawn for line in axes.lines]
-    assert max(abs(share - 0.25) for share in shares) < 0.03
-    # Each point that is not drawn has one of its cell that is.
-    canvas.draw()
-    ink = np.asarray(canvas.buffer_rgba())[..., :3].min(axis=2) < 200
-    at = axes.transData.transform(np.column_stack([x, y]))
-    inside = (np.abs(x) < 4.9) & (np.abs(y) < 4.9)
-    rows = ink.shape[0] - 1 - at[inside, 1].astype(int)
-    columns = at[inside, 0].astype(int)
-    near = np.zeros(len(rows), bool)
-    for shift in range(-3, 4):
-        for other in range(-3, 4):
-            near |= ink[rows + shift, columns + other]
-    assert near.all()
-    # Nearer, all are there.
-    axes.set_xlim(-0.05, 0.05)
-    axes.set_ylim(-0.5, 0.5)
-    assert points.drawn == ((np.abs(x) <= 0.05) & (np.abs(y) <= 0.5)).sum()
-
-
-def test_values_are_read_without_loading_objects(frames, monkeypatch):
-    from awe.store import current
-
-    def no_object(*_):
-        raise AssertionError
-
-    monkeypatch.setattr(type(current.session()), "get", no_object)
-    assert read(frames, "imstat.median").is_missing().sum() == 12
-    assert plots.Colours(read(frames, "chip.name"), COUNT).words == ["CCD 0", "CCD 1", "CCD 2"]
