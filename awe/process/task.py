@@ -374,9 +374,13 @@ class Task(metaclass=_TaskMeta):
         units = self.units()
         if not units:
             raise TaskError(self.nothing_selected())
-        for unit in track(units, f"{type(self).__name__}"):
+        for ended, unit in enumerate(track(units, f"{type(self).__name__}")):
             try:
                 self.products += self.run_unit(unit)
+            except KeyboardInterrupt:
+                print(f"{type(self).__name__}: stopped at {unit.label}; {ended} of {len(units)} "
+                      f"ended before, {self._products_kept()}")  # fmt: skip
+                raise
             except Exception as err:  # noqa: BLE001  the others go on; reported and raised below
                 self.failures.append(Failure(unit.label, err))
         print(self.summary(len(units)))
@@ -472,12 +476,14 @@ class Task(metaclass=_TaskMeta):
         str
             A few lines.
         """
-        state = "committed" if self.commit else "not committed"
         done = count - len(self.failures)
-        lines = [f"{type(self).__name__}: {done} of {count} done, {len(self.products)} products "
-                 f"{state}"]  # fmt: skip
+        lines = [f"{type(self).__name__}: {done} of {count} done, {self._products_kept()}"]
         lines += failure_lines(self.failures)
         return "\n".join(lines)
+
+    def _products_kept(self):
+        state = "committed" if self.commit else "not committed"
+        return f"{len(self.products)} products {state}"
 
     def _raise_unexpected(self):
         """Raise what is no user's error: it is a bug, and shows its traceback."""

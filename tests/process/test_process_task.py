@@ -142,12 +142,18 @@ class TestFailures:
         with pytest.raises(TaskError, match="no input frames"):
             task(plain).execute()
 
-    def test_ctrl_c_stops_at_once(self, frames):
+    def test_ctrl_c_stops_at_once_and_tells_what_is_kept(self, frames, capsys):
         def make(source, folder):
-            raise KeyboardInterrupt
+            if source is frames[1]:
+                raise KeyboardInterrupt
+            return plain(source, folder)
 
+        run = task(make, commit=True)
         with pytest.raises(KeyboardInterrupt):
-            task(make).execute()
+            run.execute()
+        assert [p.raw for p in run.products] == [p.raw for p in PrRed.select_all()] == [frames[0]]
+        told = "PrTask: stopped at raw 1; 1 of 3 ended before, 1 products committed"
+        assert told in capsys.readouterr().out
 
 
 class TestFiles:
