@@ -4,6 +4,7 @@ import sys
 import warnings
 
 from awe.base.errors import AweError
+from awe.base.interrupts import press_again
 from awe.prompt import namespace
 from awe.prompt.completion import Completer
 from awe.prompt.mistakes import mistake_text
@@ -31,6 +32,7 @@ class _Hooks:
         self.completer = Completer(shell)
         self.old_custom = (shell.custom_exceptions, getattr(shell, "CustomTB", None))
         self.old_warning = warnings.showwarning
+        self.old_unraisable = sys.unraisablehook
         self.new_module = shell.new_main_mod
 
     def before(self, info):
@@ -78,6 +80,7 @@ def load(shell):
     kinds = (AweError, KeyboardInterrupt, NameError, AttributeError, TypeError)
     shell.set_custom_exc(kinds, _show_error)
     warnings.showwarning = warning_shower(hooks.old_warning)
+    sys.unraisablehook = press_again
     shell.new_main_mod = hooks.main_module
     _loaded[id(shell)] = hooks
 
@@ -99,6 +102,7 @@ def unload(shell):
     hooks.completer.leave()
     shell.custom_exceptions, shell.CustomTB = hooks.old_custom
     warnings.showwarning = hooks.old_warning
+    sys.unraisablehook = hooks.old_unraisable
     del shell.new_main_mod
     shell.drop_by_id(hooks.names)
 

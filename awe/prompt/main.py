@@ -8,6 +8,7 @@ from pathlib import Path
 
 import awe
 from awe.base.errors import AweError, did_you_mean
+from awe.base.interrupts import press_again
 from awe.prompt.notices import plain_warnings
 
 __all__ = ["main"]
@@ -62,6 +63,7 @@ def main(argv=None):
         # after each piece of work, on a core that others may need: it shall wait asleep.
         os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
         _print_everything(sys.stdout)
+        sys.unraisablehook = press_again
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         with plain_warnings():

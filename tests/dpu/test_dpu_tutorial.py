@@ -119,7 +119,7 @@ def test_wait_shows_progress_and_an_interrupt_leaves_the_job(typed, tmp_path):
     assert "left" in text
     prompt.child.send("\x03")
     assert "Job 1 goes on. Again: dpu.wait(1)" in prompt.read()
-    assert "state='done'" in enter("dpu.wait(1)")
+    assert "<job 1: done, 8 of 8 done>" in enter("dpu.wait(1)")
     assert prompt.leave() == 0
 
 
@@ -133,5 +133,5 @@ def test_chain_on_the_real_night(typed, shared_data, tmp_path):
     enter("job = dpu.run('Bias>TwilightFlat>MasterFlat>Reduce', instrument='NICKEL', commit=True)")
     text = enter("dpu.wait(job)", 200)
     assert "9 of 9 done, " in text
-    assert "state='done'" in text
+    assert ": done, 9 of 9 done>" in text
     assert "there is no dome flat" in enter("dpu.get_job_result(job)[-1].lineage()")

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import pickle
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -125,6 +126,14 @@ class TestDoubtfulFiles:
         assert len(read_headers(mosaic)) == 4
 
 
+def unpacked(packed):
+    """Give what a gzipped file holds, or None where it is damaged."""
+    try:
+        return gzip.decompress(packed)
+    except (EOFError, OSError, zlib.error):
+        return None
+
+
 class TestBrokenFiles:
     def test_empty(self, tmp_path):
         path = tmp_path / "empty.fits"
@@ -167,15 +176,22 @@ class TestBrokenFiles:
                 read_headers(path)
 
     def test_damaged_gzip(self, mosaic, tmp_path):
-        packed = bytearray(gzip.compress(mosaic.read_bytes()))
+        plain = mosaic.read_bytes()
+        packed = bytearray(gzip.compress(plain))
         path = tmp_path / "bad.fits.gz"
+        harmless = 0
         # Also where the keyword of an extension is hit, so that the HDUs seem to end there.
         for place in range(20, len(packed) - 8, 29):
             packed[place] ^= 0xFF
             path.write_bytes(packed)
-            with pytest.raises(FitsError, match=r"damaged|is truncated|cannot|is not"):
-                read_headers(path)
+            if unpacked(packed) == plain:
+                # It refers to other blanks than before, and blanks are alike.
+                harmless += 1
+            else:
+                with pytest.raises(FitsError, match=r"damaged|is truncated|cannot|is not"):
+                    read_headers(path)
             packed[place] ^= 0xFF
+        assert harmless <= 3
 
     def test_damaged_bzip2(self, mosaic, tmp_path):
         packed = bz2.compress(mosaic.read_bytes())

@@ -8,13 +8,16 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
+import weakref
 
 import pytest
 from store_lab import LabFrame, LabNote, make_frame, open_lab, open_new
 
 from awe.base.errors import AwePermissionError
+from awe.base.interrupts import press_again
 from awe.store.commit import UniqueError
 from awe.store.files import FileStore, FileStoreError
 from awe.store.staging import DESK_LOCK
@@ -257,9 +260,34 @@ def _press_soon(rng):
     return threading.Thread(target=press)
 
 
-# Python itself may be interrupted between the opening of a file and its `with`.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupted_commit_is_whole_or_not_there(lab, tmp_path):
+def test_ctrl_c_is_not_lost_where_python_cannot_raise_it(monkeypatch):
+    class Kept:
+        pass
+
+    monkeypatch.setattr(sys, "unraisablehook", press_again)
+    kept = Kept()
+    callback = weakref.ref(kept, lambda gone: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # it comes a little later
+        del kept
+        time.sleep(5.0)
+    assert callback() is None
+
+
+def test_what_python_cannot_raise_is_printed(monkeypatch, capsys):
+    class Kept:
+        pass
+
+    monkeypatch.setattr(sys, "unraisablehook", press_again)
+    kept = Kept()
+    callback = weakref.ref(kept, lambda gone: 1 / 0)
+    del kept
+    assert callback() is None
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_interrupted_commit_is_whole_or_not_there(lab, tmp_path, monkeypatch):
+    # It takes the warnings too of files that were interrupted between `open` and `with`.
+    monkeypatch.setattr(sys, "unraisablehook", press_again)
     rng = random.Random(3)
     landed = refused = 0
     for number in range(300):
