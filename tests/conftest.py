@@ -5,6 +5,7 @@ import fcntl
 import gc
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,12 @@ if os.path.isdir(folder):
     PageDesk(folder).stop()
     DpuHome(folder).stop()
 """
+
+
+def pytest_configure():
+    """Let Ctrl-C be heard: what a shell runs in the background ignores it, with all it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", autouse=True)
